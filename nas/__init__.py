@@ -1,0 +1,3 @@
+"""Hardware-aware neural architecture search for lightweight models."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,69 @@
+"""Block families: one file each, found by themselves.
+
+A family is a frozen dataclass (the description that stands in YAML and JSON) whose `build` makes a plain
+`nn.Module` from timm parts. Costs, latency, weight sharing and export are read from that module, so a new family
+is one new file in this folder that defines ``BLOCK``.
+
+Notation: feature maps are ``(N, C, H, W)``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, runtime_checkable
+
+from torch import nn
+
+from nas import torch_compat
+from nas.errors import unknown_name
+
+# The family files import timm at their top, and timm cannot be imported before this has run.
+torch_compat.prepare()
+
+
+@runtime_checkable
+class Block(Protocol):
+    """One block of a network: hashable, comparable, and able to build its module."""
+
+    kind: ClassVar[str]
+    """The family's name in YAML and JSON."""
+    reshapes: ClassVar[bool]
+    """Whether a block may change the number of channels or the resolution (and so open a stage)."""
+
+    @property
+    def out_chs(self) -> int:
+        """Channels of the output."""
+
+    @property
+    def stride(self) -> int:
+        """Factor by which height and width shrink."""
+
+    def build(self, in_chs: int) -> nn.Module:
+        """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
+
+
+@functools.cache
+def block_types() -> Mapping[str, type[Block]]:
+    """Return every block family by its kind."""
+    found: dict[str, type[Block]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        family = getattr(module, "BLOCK", None)
+        if family is not None:
+            found[family.kind] = family
+    return found
+
+
+def block_type(kind: str, *, where: str = "") -> type[Block]:
+    """Return the family called `kind`.
+
+    Raises:
+        UserError: if there is none, naming the nearest one.
+    """
+    families = block_types()
+    if kind not in families:
+        raise unknown_name("block kind", kind, families, where=where)
+    return families[kind]

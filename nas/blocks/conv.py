@@ -1,0 +1,36 @@
+"""Plain convolution, batch norm and activation (timm's ``cn`` block)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from timm.models._efficientnet_blocks import ConvBnAct
+from torch import nn
+
+from nas.blocks import parts
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """A convolution with batch norm and activation, without skip."""
+
+    kind: ClassVar[str] = "conv"
+    reshapes: ClassVar[bool] = True
+
+    out_chs: int
+    stride: int = 1
+    kernel_size: int = 3
+    act: parts.Act = "relu"
+
+    def __post_init__(self) -> None:
+        parts.require_conv(self.out_chs, self.stride, self.kernel_size)
+
+    def build(self, in_chs: int) -> nn.Module:
+        """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
+        return ConvBnAct(
+            in_chs, self.out_chs, self.kernel_size, stride=self.stride, act_layer=parts.act_layer(self.act)
+        )
+
+
+BLOCK = Conv

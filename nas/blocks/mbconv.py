@@ -1,0 +1,48 @@
+"""Inverted residual (MBConv): Sandler et al. 2018, MobileNetV2, arXiv 1801.04381, figure 4.
+
+With squeeze-and-excitation as in MobileNetV3 (arXiv 1905.02244) or EfficientNet (arXiv 1905.11946).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from timm.models._efficientnet_blocks import InvertedResidual
+from torch import nn
+
+from nas.blocks import parts
+
+
+@dataclass(frozen=True, slots=True)
+class MBConv:
+    """Pointwise expansion, depthwise convolution, optional SE, linear pointwise projection, skip."""
+
+    kind: ClassVar[str] = "mbconv"
+    reshapes: ClassVar[bool] = True
+
+    out_chs: int
+    stride: int = 1
+    kernel_size: int = 3
+    exp_ratio: float = 6.0
+    se: parts.Se = "none"
+    act: parts.Act = "relu"
+
+    def __post_init__(self) -> None:
+        parts.require_conv(self.out_chs, self.stride, self.kernel_size)
+        parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+
+    def build(self, in_chs: int) -> nn.Module:
+        """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
+        return InvertedResidual(
+            in_chs,
+            self.out_chs,
+            dw_kernel_size=self.kernel_size,
+            stride=self.stride,
+            exp_ratio=self.exp_ratio,
+            act_layer=parts.act_layer(self.act),
+            se_layer=parts.se_layer(self.se, exp_ratio=self.exp_ratio),
+        )
+
+
+BLOCK = MBConv

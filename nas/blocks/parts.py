@@ -1,0 +1,61 @@
+"""What block families share: activations, squeeze-and-excitation, checks of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from timm.layers import get_act_layer
+from timm.models._efficientnet_blocks import SqueezeExcite
+from timm.models._efficientnet_builder import round_channels
+from torch import nn
+
+Act = Literal["relu", "relu6", "hard_swish", "silu", "gelu"]
+Se = Literal["none", "mobilenetv3", "efficientnet"]
+
+SE_RATIO = 0.25
+LAYER_SCALE_INIT = 1e-5
+
+
+def act_layer(act: Act) -> type[nn.Module]:
+    """Return the activation's module class."""
+    layer: type[nn.Module] = get_act_layer(act)
+    return layer
+
+
+def se_layer(se: Se, *, exp_ratio: float = 1.0) -> Callable[..., nn.Module] | None:
+    """Return the maker of a squeeze-and-excitation module (arXiv 1709.01507), or None.
+
+    ``mobilenetv3`` squeezes the expanded channels to a quarter, rounded to multiples of 8, with ReLU and a hard
+    sigmoid gate (arXiv 1905.02244); ``efficientnet`` squeezes to a quarter of the block's input channels, with the
+    block's activation and a sigmoid gate (arXiv 1905.11946).
+    """
+    if se == "mobilenetv3":
+        return partial(
+            SqueezeExcite,
+            rd_ratio=SE_RATIO,
+            gate_layer="hard_sigmoid",
+            force_act_layer=nn.ReLU,
+            rd_round_fn=round_channels,
+        )
+    if se == "efficientnet":
+        return partial(SqueezeExcite, rd_ratio=SE_RATIO / exp_ratio)
+    return None
+
+
+def require(condition: bool, message: str) -> None:
+    """Refuse a block whose fields make no network.
+
+    Raises:
+        ValueError: with `message`, unless `condition` holds.
+    """
+    if not condition:
+        raise ValueError(message)
+
+
+def require_conv(out_chs: int, stride: int, kernel_size: int) -> None:
+    """Check the fields that every convolutional block has."""
+    require(out_chs >= 1, f"out_chs must be at least 1, got {out_chs}")
+    require(stride in (1, 2), f"stride must be 1 or 2, got {stride}")
+    require(kernel_size % 2 == 1 and 1 <= kernel_size <= 13, f"kernel_size must be odd, 1 to 13, got {kernel_size}")

@@ -1,0 +1,54 @@
+"""Universal inverted bottleneck: Qin et al. 2024, MobileNetV4, arXiv 2404.10518, figure 4.
+
+Its two optional depthwise convolutions give the four forms: inverted bottleneck (``start_kernel_size`` 0),
+ConvNeXt-like (``kernel_size`` 0), extra depthwise (both) and feed-forward (neither).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from timm.models._efficientnet_blocks import UniversalInvertedResidual
+from torch import nn
+
+from nas.blocks import parts
+
+
+@dataclass(frozen=True, slots=True)
+class UniversalInvertedBottleneck:
+    """Depthwise (optional), pointwise expansion, depthwise (optional), linear pointwise projection, skip."""
+
+    kind: ClassVar[str] = "uib"
+    reshapes: ClassVar[bool] = True
+
+    out_chs: int
+    stride: int = 1
+    start_kernel_size: int = 0
+    kernel_size: int = 3
+    exp_ratio: float = 4.0
+    act: parts.Act = "relu"
+    layer_scale: bool = False
+
+    def __post_init__(self) -> None:
+        kernel_sizes = [k for k in (self.start_kernel_size, self.kernel_size) if k]
+        for kernel_size in kernel_sizes or [1]:
+            parts.require_conv(self.out_chs, self.stride, kernel_size)
+        parts.require(bool(kernel_sizes) or self.stride == 1, "stride 2 needs start_kernel_size or kernel_size")
+        parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+
+    def build(self, in_chs: int) -> nn.Module:
+        """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
+        return UniversalInvertedResidual(
+            in_chs,
+            self.out_chs,
+            dw_kernel_size_start=self.start_kernel_size,
+            dw_kernel_size_mid=self.kernel_size,
+            stride=self.stride,
+            exp_ratio=self.exp_ratio,
+            act_layer=parts.act_layer(self.act),
+            layer_scale_init_value=parts.LAYER_SCALE_INIT if self.layer_scale else None,
+        )
+
+
+BLOCK = UniversalInvertedBottleneck

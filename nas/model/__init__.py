@@ -1,0 +1,1 @@
+"""Networks built from architectures: single ones, the zoo's, and the weight-sharing supernet."""

@@ -1,0 +1,1 @@
+"""Search spaces and their points, the architectures."""

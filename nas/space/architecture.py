@@ -1,0 +1,164 @@
+"""One point of a search space: a frozen, canonical description of a network.
+
+Equal networks are equal architectures: there are no values for blocks that do not exist. The digest names an
+architecture everywhere (files, caches, the study).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nas import schema
+from nas.blocks import Block, block_types
+from nas.errors import UserError, unknown_name
+from nas.schema import Problems
+from nas.space.ends import Head, Stem
+
+MAX_RESOLUTION = 2048
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network, described: resolution and classes, stem, stages of blocks, head."""
+
+    resolution: int
+    num_classes: int
+    stem: Stem
+    stages: tuple[tuple[Block, ...], ...]
+    head: Head
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.resolution <= MAX_RESOLUTION:
+            raise ValueError(f"resolution must be 1 to {MAX_RESOLUTION}, got {self.resolution}")
+        if self.num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {self.num_classes}")
+        for path, in_chs, block in self.blocks():
+            if not block.reshapes and (block.stride != 1 or in_chs != block.out_chs):
+                raise ValueError(f"{path}: a {block.kind} block cannot change {in_chs} to {block.out_chs} channels")
+
+    def blocks(self) -> Iterator[tuple[str, int, Block]]:
+        """Yield each block with its place (``"blocks.2.0"``) and the channels it takes."""
+        in_chs = self.stem.out_chs
+        for i, stage in enumerate(self.stages):
+            for j, block in enumerate(stage):
+                yield f"blocks.{i}.{j}", in_chs, block
+                in_chs = block.out_chs
+
+    @property
+    def features(self) -> int:
+        """Channels that the head takes."""
+        return next((s[-1].out_chs for s in reversed(self.stages) if s), self.stem.out_chs)
+
+    @cached_property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name this network."""
+        return hashlib.sha256(_canonical_json(self.to_dict()).encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; `from_dict` is the inverse."""
+        return {
+            "resolution": self.resolution,
+            "num_classes": self.num_classes,
+            "stem": schema.to_dict(self.stem),
+            "stages": [[{"kind": b.kind, **schema.to_dict(b)} for b in stage] for stage in self.stages],
+            "head": schema.to_dict(self.head),
+        }
+
+    @classmethod
+    def from_dict(cls, data: object, *, source: str = "architecture") -> Architecture:
+        """Read plain data.
+
+        Raises:
+            UserError: listing every problem with its path.
+        """
+        problems = Problems()
+        document = schema.convert(_Document, data, "$", problems)
+        nested = data.get("stages") if isinstance(data, dict) else None
+        stages = _read_stages(nested, problems) if isinstance(nested, list) else ()
+        problems.raise_if_any(source)
+        assert isinstance(document, _Document)
+        try:
+            return cls(document.resolution, document.num_classes, document.stem, stages, document.head)
+        except ValueError as error:
+            raise UserError(f"{source}: {error}") from None
+
+    def to_json(self) -> str:
+        """Return readable JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_yaml(self) -> str:
+        """Return readable YAML."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, default_flow_style=None)
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str = "architecture") -> Architecture:
+        """Read JSON text.
+
+        Raises:
+            UserError: if the text is not JSON, or no architecture.
+        """
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{source}: not valid JSON ({error})") from None
+        return cls.from_dict(data, source=source)
+
+
+def load_architecture(path: Path) -> Architecture:
+    """Read an architecture from a JSON or YAML file.
+
+    Raises:
+        UserError: if the file cannot be read or holds no architecture.
+    """
+    return Architecture.from_dict(schema.load_yaml(path), source=str(path))
+
+
+@dataclass(frozen=True)
+class _Document:
+    resolution: int
+    num_classes: int
+    stem: Stem
+    stages: tuple[tuple[dict[str, Any], ...], ...]
+    head: Head
+
+
+def _read_stages(nested: list[Any], problems: Problems) -> tuple[tuple[Block, ...], ...]:
+    stages: list[tuple[Block, ...]] = []
+    for i, stage in enumerate(nested):
+        dicts = [(j, d) for j, d in enumerate(stage) if isinstance(d, dict)] if isinstance(stage, list) else []
+        read = (_read_block(data, f"$.stages[{i}][{j}]", problems) for j, data in dicts)
+        stages.append(tuple(block for block in read if block is not None))
+    return tuple(stages)
+
+
+def _read_block(data: dict[str, Any], path: str, problems: Problems) -> Block | None:
+    kind = str(data.get("kind"))
+    families = block_types()
+    if kind not in families:
+        problems.add(path, str(unknown_name("block kind", kind, families)))
+        return None
+    values = {key: value for key, value in data.items() if key != "kind"}
+    block = schema.convert(families[kind], values, path, problems)
+    return block if isinstance(block, families[kind]) else None
+
+
+def _canonical_json(data: object) -> str:
+    return json.dumps(_plain_numbers(data), sort_keys=True, separators=(",", ":"))
+
+
+def _plain_numbers(data: object) -> object:
+    """Write 6.0 as 6, so that an integer given where a ratio is meant names the same network."""
+    if isinstance(data, dict):
+        return {k: _plain_numbers(v) for k, v in data.items()}
+    if isinstance(data, list):
+        return [_plain_numbers(v) for v in data]
+    return int(data) if isinstance(data, float) and data.is_integer() else data
+
