@@ -1,0 +1,150 @@
+"""ONNX: one file with its weights inside, any batch size, input ``image`` (N, C, H, W), output ``logits``.
+
+The graph comes from `torch.export`. The example batch is 2 because an example batch of 1 makes the exporter treat
+the batch as a constant. Whoever deploys the file reads class names, normalisation and digest from its metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import NasError
+from nas.export.formats import ModelFacts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas.export.formats import Run
+
+OPSET = 20
+_OLDEST_OPSET = 18
+_LOGGERS = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxExporter:
+    """Exports through `torch.export`, runs in ONNX Runtime on the CPU."""
+
+    suffix: str = ".onnx"
+    batch_sizes: tuple[int, ...] = (1, 8)
+    tolerance: float = 1e-4
+
+    def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
+        """Write `module` to `path`, whole or not at all.
+
+        Raises:
+            NasError: if the module cannot be exported, or not with an operator set of 18 to 20.
+        """
+        import onnx
+
+        proto = _to_proto(module, facts)
+        _check_opset(proto)
+        _name_batch(proto)
+        for key, value in metadata(facts).items():
+            proto.metadata_props.add(key=key, value=value)
+        onnx.checker.check_model(proto)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(proto.SerializeToString())
+        partial.replace(path)
+
+    def load(self, path: Path) -> Run:
+        """Open `path` in ONNX Runtime with one thread."""
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return lambda images: session.run(["logits"], {"image": images})[0]
+
+
+EXPORTER = OnnxExporter()
+
+
+def metadata(facts: ModelFacts) -> dict[str, str]:
+    """Return what the file says about itself; lists are JSON."""
+    texts = {
+        "class_names": json.dumps(facts.class_names, ensure_ascii=False),
+        "mean": json.dumps(facts.mean),
+        "std": json.dumps(facts.std),
+        "resolution": str(facts.resolution),
+        "digest": facts.digest,
+        "macs": "" if facts.macs is None else str(facts.macs),
+    }
+    return {key: text for key, text in texts.items() if text}
+
+
+def _to_proto(module: nn.Module, facts: ModelFacts) -> Any:
+    import torch
+
+    example = torch.zeros(2, *facts.input_shape)
+    try:
+        with _silence():
+            program = torch.onnx.export(
+                module,
+                (example,),
+                input_names=["image"],
+                output_names=["logits"],
+                opset_version=OPSET,
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # tracing runs the module's own code: any error may come out of it
+        raise NasError(f"onnx: the network cannot be exported: {_root_cause(error)}") from error
+    if program is None:
+        raise NasError("onnx: torch.onnx.export returned no program")
+    return program.model_proto
+
+
+def _check_opset(proto: Any) -> None:
+    # A failed conversion to another operator set is only logged by torch, so it is looked at here.
+    versions = {entry.domain: entry.version for entry in proto.opset_import}
+    if not _OLDEST_OPSET <= versions.get("", 0) <= OPSET:
+        raise NasError(f"onnx: operator set {versions} was written, {_OLDEST_OPSET} to {OPSET} was wanted")
+
+
+def _name_batch(proto: Any) -> None:
+    """Call the free dimension ``batch``; torch gives it a name such as ``s77``."""
+    graph = proto.graph
+    symbol = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    if not symbol:
+        raise NasError("onnx: the batch size became a constant; the network's forward depends on it")
+    pattern = re.compile(rf"\b{re.escape(symbol)}\b")
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_param = pattern.sub("batch", dim.dim_param)
+
+
+def _root_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    sink = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

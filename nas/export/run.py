@@ -1,0 +1,141 @@
+"""Exporting and verifying: any module, or the winner of a run.
+
+Files land in the run's ``export`` folder, beside ``verification.json``. A file that does not compute what
+PyTorch computes is kept with the suffix ``.rejected``: to be looked at, and never deployed by accident.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.errors import NasError, UserError
+from nas.export.formats import ModelFacts, exporter
+from nas.export.verify import LEAST_AGREEMENT, Verification, verify
+from nas.schema import to_dict
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+VERIFIED_IMAGES = 64
+
+
+def export_module(
+    module: nn.Module,
+    format_name: str,
+    folder: Path,
+    *,
+    facts: ModelFacts,
+    images: Tensor,
+    name: str = "model",
+) -> Verification:
+    """Write `module` into `folder` in one format and check the file against the module.
+
+    Args:
+        module: left untouched; a copy in eval mode on the CPU is exported.
+        format_name: one of `format_names()`.
+        folder: made if missing.
+        facts: what the file says about the network.
+        images: (N, C, H, W) real images, normalised as in training.
+        name: of the file, without suffix.
+
+    Raises:
+        UserError: for an unknown format or no images.
+        NasError: if the file does not compute what the module computes; it is kept as ``.rejected``.
+    """
+    chosen = exporter(format_name)
+    if len(images) == 0:
+        raise UserError(f"{format_name}: at least one image is needed to verify the exported file")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / (name + chosen.suffix)
+    unverified = folder / f"{name}.unverified{chosen.suffix}"
+    plain = copy.deepcopy(module).cpu().float().eval()
+    chosen.export(plain, unverified, facts)
+    found = verify(plain, chosen.load(unverified), images, batch_sizes=chosen.batch_sizes)
+    verification = Verification(
+        format=format_name,
+        file=path.name,
+        file_bytes=unverified.stat().st_size,
+        max_abs_difference=found.max_abs,
+        relative_difference=found.relative,
+        tolerance=chosen.tolerance,
+        top1_agreement=found.top1_agreement,
+        images=len(images),
+        batch_sizes=chosen.batch_sizes,
+        passed=found.relative <= chosen.tolerance and found.top1_agreement >= LEAST_AGREEMENT,
+    )
+    record(folder, verification)
+    if not verification.passed:
+        rejected = path.with_name(path.name + ".rejected")
+        unverified.replace(rejected)
+        raise NasError(f"{verification.summary()}; kept as {rejected}")
+    unverified.replace(path)
+    return verification
+
+
+def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
+    """Export the winner of a run in every one of `formats` and verify each file on held-out images.
+
+    Raises:
+        UserError: for an unknown format (before anything is written) or a run without a winner.
+        NasError: if a file does not compute what PyTorch computes.
+    """
+    for name in formats:
+        exporter(name)
+    from nas.artefacts import load_winner
+
+    architecture, network = load_winner(run_dir / "winner")
+    result = read_result(run_dir)
+    images, facts = _held_out(result, architecture)
+    folder = run_dir / "export"
+    return [export_module(network, name, folder, facts=facts, images=images) for name in formats]
+
+
+def record(folder: Path, verification: Verification) -> None:
+    """Put `verification` into ``verification.json``, in place of an earlier one of the same format."""
+    path = folder / "verification.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    entries = {entry["format"]: entry for entry in earlier}
+    # JSON has no infinity: an endless difference is written as null.
+    entries[verification.format] = {k: None if v == math.inf else v for k, v in to_dict(verification).items()}
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(list(entries.values()), indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def read_result(run_dir: Path) -> dict[str, Any]:
+    """Return a run's ``result.json``.
+
+    Raises:
+        UserError: if it is missing or broken.
+    """
+    path = run_dir / "result.json"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{path}: not found; is {str(run_dir)!r} a finished run?") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
+    if not isinstance(result, dict):
+        raise UserError(f"{path}: expected a mapping")
+    return result
+
+
+def _held_out(result: dict[str, Any], architecture: Any) -> tuple[Tensor, ModelFacts]:
+    from nas.data import load_data
+
+    data = load_data(result["data"], resolution=architecture.resolution, seed=result["seed"])
+    images = data.test.images[:VERIFIED_IMAGES]
+    facts = ModelFacts(
+        resolution=architecture.resolution,
+        class_names=tuple(data.class_names),
+        mean=tuple(data.mean),
+        std=tuple(data.std),
+        digest=architecture.digest,
+        macs=result["winner"]["macs"],
+    )
+    return images, facts

@@ -1,0 +1,88 @@
+import json
+
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from nas.errors import NasError
+from nas.export import ModelFacts
+from nas.export.onnx import EXPORTER, metadata
+
+FACTS = ModelFacts(
+    16, ("Äpfel", "pears"), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), digest="0123456789abcdef", macs=42
+)
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, 4)
+        self.q, self.k, self.v = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        tokens = self.stem(x).flatten(2).transpose(1, 2)
+        weights = (self.q(tokens) @ self.k(tokens).transpose(1, 2)).softmax(dim=-1)
+        return self.head((weights @ self.v(tokens)).mean(dim=1))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    module = Attention().eval()
+    EXPORTER.export(module, path, FACTS)
+    return module, path
+
+
+def test_the_file_stands_alone(written):
+    _, path = written
+    assert [p.name for p in path.parent.iterdir()] == ["model.onnx"]
+    onnx.checker.check_model(onnx.load(path))
+
+
+def test_input_output_and_batch_have_their_names(written):
+    graph = onnx.load(written[1]).graph
+    assert [value.name for value in graph.input] == ["image"]
+    assert [value.name for value in graph.output] == ["logits"]
+    for value in (graph.input[0], graph.output[0]):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_the_operator_set_is_one_that_runtimes_know(written):
+    versions = {entry.domain: entry.version for entry in onnx.load(written[1]).opset_import}
+    assert 18 <= versions[""] <= 20
+
+
+def test_metadata_can_be_read_back(written):
+    props = {p.key: p.value for p in onnx.load(written[1]).metadata_props}
+    assert json.loads(props["class_names"]) == ["Äpfel", "pears"]
+    assert json.loads(props["std"]) == [0.2, 0.2, 0.2]
+    assert (props["resolution"], props["digest"], props["macs"]) == ("16", "0123456789abcdef", "42")
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_any_batch_gives_what_pytorch_gives(written, batch):
+    module, path = written
+    images = torch.randn(batch, 3, 16, 16, generator=torch.Generator().manual_seed(batch))
+    logits = EXPORTER.load(path)(images.numpy())
+    assert torch.allclose(torch.from_numpy(logits), module(images), atol=1e-5)
+
+
+def test_unknown_facts_are_left_out():
+    assert set(metadata(ModelFacts(32))) == {"class_names", "mean", "std", "resolution"}
+
+
+class Unexportable(nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            raise ValueError("positive")
+        return x.flatten(1)
+
+
+def test_a_network_that_cannot_be_traced_ends_in_one_line_and_no_file(tmp_path, capfd):
+    with pytest.raises(NasError, match="^onnx: the network cannot be exported: [^\n]*$"):
+        EXPORTER.export(Unexportable().eval(), tmp_path / "model.onnx", FACTS)
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")

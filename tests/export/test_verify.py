@@ -1,0 +1,65 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nas.export.verify import compare, verify
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).eval()
+
+
+@pytest.fixture
+def images():
+    return torch.randn(11, 3, 2, 2, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_faithful_file_has_no_difference(network, images):
+    difference = verify(network, lambda x: network(torch.from_numpy(x)).detach().numpy(), images)
+    assert difference.relative < 1e-6
+    assert difference.top1_agreement == 1.0
+
+
+def test_every_batch_size_is_run_and_no_image_is_left_out(network, images):
+    seen = []
+
+    def run(x):
+        seen.append(len(x))
+        return network(torch.from_numpy(x)).detach().numpy()
+
+    verify(network, run, images, batch_sizes=(1, 8))
+    assert seen == [1] * 11 + [8, 3]
+
+
+def test_the_worst_batch_size_counts(network, images):
+    def wrong_unless_batch_is_one(x):
+        logits = network(torch.from_numpy(x)).detach().numpy()
+        return logits if len(x) == 1 else -logits
+
+    assert verify(network, wrong_unless_batch_is_one, images).relative > 0.5
+
+
+def test_the_difference_is_relative_to_the_largest_logit():
+    expected = np.array([[0.0, 100.0], [50.0, 0.0]], dtype=np.float32)
+    difference = compare(expected, expected + np.float32(1.0))
+    assert difference.max_abs == pytest.approx(1.0)
+    assert difference.relative == pytest.approx(0.01)
+    assert difference.top1_agreement == 1.0
+
+
+def test_top1_agreement_is_the_share_of_equal_classes():
+    expected = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=np.float32)
+    actual = np.array([[0, 1], [1, 0], [1, 0], [1, 0]], dtype=np.float32)
+    assert compare(expected, actual).top1_agreement == 0.75
+
+
+@pytest.mark.parametrize("broken", [np.full((2, 2), np.nan), np.full((2, 2), np.inf), np.zeros((2, 3))])
+def test_wrong_shapes_and_numbers_that_are_not_finite_are_infinitely_far(broken):
+    difference = compare(np.ones((2, 2), dtype=np.float32), broken.astype(np.float32))
+    assert difference.relative == math.inf
+    assert difference.top1_agreement == 0.0
