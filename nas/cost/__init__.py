@@ -1,0 +1,1 @@
+"""What a network costs, read from one trace of its modules: operations, kernels, MACs, parameters, memory."""

@@ -1,0 +1,113 @@
+"""The cost of an architecture as a sum over its parts, each traced once and remembered.
+
+After warm-up, costing an architecture is a dictionary look-up per block.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from nas.blocks import Block
+from nas.cost.trace import Trace, trace_module
+from nas.space.architecture import Architecture
+from nas.space.ends import Head, Stem
+
+BYTES_PER_ACTIVATION = 4  # float32
+
+InputShape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A head together with the number of classes it tells apart: the last part of a network."""
+
+    head: Head
+    num_classes: int
+
+
+Part = Stem | Block | Classifier
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one forward pass of one image costs.
+
+    Attributes:
+        macs: fused multiply-adds (what fvcore and papers call FLOPs).
+        params: trainable numbers.
+        peak_memory_bytes: most activation memory alive at once, in float32.
+    """
+
+    macs: int
+    params: int
+    peak_memory_bytes: int
+
+
+def architecture_parts(architecture: Architecture) -> Iterator[tuple[Part, InputShape]]:
+    """Yield stem, every block and the head, each with the ``(C, H, W)`` it takes.
+
+    Two equal pairs are the same computation, so anything known of a part may be remembered by the pair.
+    """
+    size = architecture.resolution
+    yield architecture.stem, (3, size, size)
+    chs, size = architecture.stem.out_chs, _shrunk(size, architecture.stem.stride)
+    for stage in architecture.stages:
+        for block in stage:
+            yield block, (chs, size, size)
+            chs, size = block.out_chs, _shrunk(size, block.stride)
+    yield Classifier(architecture.head, architecture.num_classes), (chs, size, size)
+
+
+def part_module(part: Part, in_chs: int) -> nn.Module:
+    """Build one part of a network on its own."""
+    if isinstance(part, Stem):
+        return nn.Sequential(OrderedDict(part.modules(in_chs)))
+    if isinstance(part, Classifier):
+        return nn.Sequential(OrderedDict(part.head.modules(in_chs, part.num_classes)))
+    return part.build(in_chs)
+
+
+@functools.lru_cache(maxsize=65536)
+def trace_part(part: Part, input_shape: InputShape) -> Trace:
+    """Trace one part of a network; remembered."""
+    with torch.device("meta"):
+        module = part_module(part, input_shape[0])
+    return trace_module(module, input_shape)
+
+
+class CostModel:
+    """Costs architectures; remembers every part it has seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Part, InputShape], tuple[int, int, int]] = {}
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return MACs, parameters and peak activation memory of one architecture."""
+        known = self._known
+        macs = params = peak = 0
+        for key in architecture_parts(architecture):
+            figures = known.get(key)
+            if figures is None:
+                trace = trace_part(*key)
+                figures = known[key] = (trace.macs, trace.params, trace.peak_memory_elements)
+            macs += figures[0]
+            params += figures[1]
+            if figures[2] > peak:
+                peak = figures[2]
+        return Cost(macs, params, peak * BYTES_PER_ACTIVATION)
+
+
+def trace_cost(trace: Trace) -> Cost:
+    """Return the cost of a whole traced module."""
+    return Cost(trace.macs, trace.params, trace.peak_memory_elements * BYTES_PER_ACTIVATION)
+
+
+def _shrunk(size: int, stride: int) -> int:
+    """Return the output size of a window with symmetric padding."""
+    return (size - 1) // stride + 1
