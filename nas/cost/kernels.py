@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
+from typing import TYPE_CHECKING
 
-from nas.cost.trace import Op, Trace
+if TYPE_CHECKING:  # reading a hardware profile must not import torch
+    from nas.cost.trace import Op, Trace
 
 _POOLS = frozenset({"mean", "sum", "amax", "avg_pool", "max_pool", "adaptive_avg_pool"})
 _NORMS = frozenset({"batch_norm", "layer_norm", "group_norm"})
@@ -30,7 +31,7 @@ class FusionRules:
         free: operations that cost nothing, such as reshapes of a contiguous map.
     """
 
-    absorb: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    absorb: dict[str, tuple[str, ...]] = field(default_factory=dict)
     free: tuple[str, ...] = ("reshape",)
 
 

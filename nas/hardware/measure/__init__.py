@@ -1,0 +1,1 @@
+"""Measurement of networks, one file an engine."""

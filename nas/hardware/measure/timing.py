@@ -1,0 +1,69 @@
+"""Repeated timing of a call, with the statistics that survive a busy machine.
+
+The median is steady while a core is free; when other processes share it the median breaks and the tenth percentile
+survives. The ratio of wall to CPU time tells the two apart, so both are recorded.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BUSY_RATIO = 1.1  # wall time over CPU time above this: something else had our core
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Statistics of repeated single-threaded runs of one call."""
+
+    median_ms: float
+    p10_ms: float
+    cpu_median_ms: float
+    runs: int
+
+    @property
+    def busy(self) -> bool:
+        """Whether the machine was too busy for the median to be trusted."""
+        return self.median_ms > BUSY_RATIO * self.cpu_median_ms
+
+    @property
+    def latency_ms(self) -> float:
+        """The figure to keep: the median, or the tenth percentile of a busy machine."""
+        return self.p10_ms if self.busy else self.median_ms
+
+
+def time_call(
+    call: Callable[[], object],
+    *,
+    seconds: float = 1.0,
+    warmup: int = 5,
+    min_runs: int = 20,
+    max_runs: int = 1000,
+) -> Timing:
+    """Time `call` repeatedly for about `seconds`.
+
+    Args:
+        call: what to time; it must run in this thread for the CPU time to mean anything.
+        seconds: how long to go on, warm-up apart.
+        warmup: runs that are not counted.
+        min_runs: runs to make even if `seconds` is over.
+        max_runs: runs after which to stop early.
+    """
+    for _ in range(warmup):
+        call()
+    wall_ms: list[float] = []
+    cpu_ms: list[float] = []
+    deadline = time.perf_counter() + seconds
+    while len(wall_ms) < min_runs or (time.perf_counter() < deadline and len(wall_ms) < max_runs):
+        wall_start, cpu_start = time.perf_counter(), time.thread_time()
+        call()
+        wall_ms.append((time.perf_counter() - wall_start) * 1e3)
+        cpu_ms.append((time.thread_time() - cpu_start) * 1e3)
+    return Timing(
+        median_ms=statistics.median(wall_ms),
+        p10_ms=sorted(wall_ms)[len(wall_ms) // 10],
+        cpu_median_ms=statistics.median(cpu_ms),
+        runs=len(wall_ms),
+    )

@@ -1,0 +1,20 @@
+"""What a target cannot run, read from a trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas.cost.trace import Trace
+    from nas.hardware.profile import HardwareProfile
+
+
+def unsupported_ops(profile: HardwareProfile, trace: Trace) -> set[str]:
+    """Return the names of the operators in `trace` that the target's engine does not run."""
+    return {op.name for op in trace.ops} & set(profile.limits.unsupported)
+
+
+def fits_on_chip(profile: HardwareProfile, params: int) -> bool:
+    """Say whether `params` weights stay on the chip; true where the target has no such limit."""
+    limit = profile.limits.on_chip_bytes
+    return limit is None or params * profile.bytes_per_element <= limit
