@@ -1,0 +1,163 @@
+"""A run's documents as typed facts; every table and picture of the report reads only these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nas.report.documents import Documents
+
+Role = Literal["winner", "finalist", "front", "baseline"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """One network that has a name: the winner, a member of the front, a baseline.
+
+    Attributes:
+        latency_interval_ms: where the true latency is expected, if the target's profile says so.
+        search_accuracy: on the split held out of training; what the search compared.
+        test_accuracy: on the test split; only finalists and baselines have one.
+        accuracy_per_gmac: percentage points of accuracy per 10^9 multiply-adds.
+        feasible: whether it is within the budget.
+    """
+
+    name: str
+    role: Role
+    digest: str
+    macs: int
+    params: int
+    latency_ms: float
+    latency_interval_ms: tuple[float, float] | None
+    peak_memory_bytes: int | None
+    search_accuracy: float | None
+    test_accuracy: float | None
+    accuracy_per_gmac: float | None
+    feasible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFacts:
+    """One network that the search looked at; `accuracy` is None if it was never trained."""
+
+    number: int
+    digest: str
+    source: str
+    state: str
+    accuracy: float | None
+    macs: int
+    latency_ms: float
+
+    @property
+    def seed(self) -> str | None:
+        """The name of the seed architecture that this candidate is, if it is one."""
+        kind, _, name = self.source.partition(":")
+        return name if kind == "seed" and name else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Everything a report tells about one run.
+
+    Attributes:
+        networks: the winner, the front by MACs and the baselines by MACs; no network twice.
+        result: the document itself, for what is shown as it stands.
+    """
+
+    path: str
+    networks: tuple[NetworkFacts, ...]
+    candidates: tuple[CandidateFacts, ...]
+    result: Mapping[str, Any]
+
+    @property
+    def winner(self) -> NetworkFacts | None:
+        """The network the search chose, or None if nothing was feasible."""
+        return next((n for n in self.networks if n.role == "winner"), None)
+
+    @property
+    def winner_document(self) -> Mapping[str, Any]:
+        """The winner's own part of the result: architecture and kernels."""
+        return self.result.get("winner") or {}
+
+    @property
+    def budget(self) -> Mapping[str, Any]:
+        """The limits of the search."""
+        return self.result.get("budget") or {}
+
+    def text(self, key: str) -> str:
+        """Return an entry of the result as text, empty if it is missing."""
+        value = self.result.get(key)
+        return "" if value is None else str(value)
+
+
+def run_facts(documents: Documents) -> RunFacts:
+    """Turn a run's documents into facts."""
+    result = documents.result
+    return RunFacts(
+        path=str(documents.path),
+        networks=_networks(result),
+        candidates=tuple(_candidate(entry) for entry in documents.candidates),
+        result=result,
+    )
+
+
+def best_baseline(run: RunFacts) -> NetworkFacts | None:
+    """Return the feasible baseline with the best accuracy (test accuracy, if every one has it)."""
+    feasible = [n for n in run.networks if n.role == "baseline" and n.feasible]
+    tested = all(n.test_accuracy is not None for n in feasible)
+    return max(
+        feasible, key=lambda n: (n.test_accuracy if tested else n.search_accuracy) or 0.0, default=None
+    )
+
+
+def _networks(result: Mapping[str, Any]) -> tuple[NetworkFacts, ...]:
+    winner = [_network(result["winner"], "winner")] if result.get("winner") else []
+    front = [
+        _network(entry, "finalist" if entry.get("test_accuracy") is not None else "front")
+        for entry in result.get("front") or ()
+    ]
+    baselines = [_network(entry, "baseline") for entry in result.get("baselines") or ()]
+    by_macs = [*winner, *sorted(front, key=_macs), *sorted(baselines, key=_macs)]
+    # A baseline is shown as one even where it is on the front: its name says more.
+    named = {n.digest for n in (*winner, *baselines)}
+    return tuple(n for n in by_macs if n.role in ("winner", "baseline") or n.digest not in named)
+
+
+def _macs(network: NetworkFacts) -> int:
+    return network.macs
+
+
+def _network(entry: Mapping[str, Any], role: Role) -> NetworkFacts:
+    digest = str(entry.get("digest") or "")
+    return NetworkFacts(
+        name=str(entry.get("name") or digest[:8]),
+        role=role,
+        digest=digest,
+        macs=entry["macs"],
+        params=entry["params"],
+        latency_ms=entry["latency_ms"],
+        latency_interval_ms=_interval(entry.get("latency_interval_ms")),
+        peak_memory_bytes=entry.get("peak_memory_bytes"),
+        search_accuracy=entry.get("search_accuracy"),
+        test_accuracy=entry.get("test_accuracy"),
+        accuracy_per_gmac=entry.get("accuracy_per_gmac"),
+        feasible=bool(entry.get("feasible", True)),
+    )
+
+
+def _interval(ends: Sequence[float] | None) -> tuple[float, float] | None:
+    return (float(ends[0]), float(ends[1])) if ends else None
+
+
+def _candidate(entry: Mapping[str, Any]) -> CandidateFacts:
+    metrics = entry["metrics"]
+    return CandidateFacts(
+        number=entry["number"],
+        digest=str(entry.get("digest") or ""),
+        source=str(entry.get("source") or ""),
+        state=entry["state"],
+        accuracy=metrics.get("accuracy"),
+        macs=metrics["macs"],
+        latency_ms=metrics["latency_ms"],
+    )

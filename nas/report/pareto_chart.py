@@ -1,0 +1,265 @@
+"""The trade-off: accuracy against MACs or latency, with the front, the budget, baselines and the winner.
+
+`pareto_data` picks what is shown; `draw_pareto` only draws it. Candidates over the budget were never trained, so they
+have a place on the horizontal axis alone: they are faint strokes at its foot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nas.report.axes import Axes, steps
+from nas.report.facts import CandidateFacts, NetworkFacts, RunFacts
+from nas.report.labels import Box, place
+from nas.report.numbers import compact, milliseconds, percent
+from nas.report.scales import Scale, fit
+from nas.report.svg import Markup, drawing, element, joined, text, title
+
+Measure = Literal["macs", "latency_ms"]
+MOST_POINTS = 500
+_UNTRAINED_REACH = 1.5
+_SIZES: dict[Measure, float] = {"macs": 1e6, "latency_ms": 1.0}
+_TITLES: dict[Measure, str] = {"macs": "MACs (million)", "latency_ms": "estimated latency (ms)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in the chart, with the words of its tooltip."""
+
+    x: float
+    y: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A network with a name."""
+
+    kind: Literal["winner", "seed", "baseline"]
+    name: str
+    feasible: bool
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class ParetoData:
+    """What one trade-off chart shows.
+
+    Attributes:
+        points: feasible, evaluated candidates.
+        untrained: where candidates over the budget lie on the horizontal axis.
+        front: corners of the front, from left to right.
+        budget: the limit of the horizontal axis, if there is one.
+    """
+
+    measure: Measure
+    points: tuple[Point, ...]
+    untrained: tuple[float, ...]
+    front: tuple[tuple[float, float], ...]
+    markers: tuple[Marker, ...]
+    budget: float | None
+
+
+def pareto_data(run: RunFacts, measure: Measure) -> ParetoData:
+    """Pick what the chart of accuracy against `measure` shows."""
+    points = [_candidate_point(c, measure) for c in run.candidates if c.state == "complete"]
+    shown = [p for p in points if p is not None]
+    markers = _markers(run, measure)
+    limit = run.budget.get(measure)
+    return ParetoData(
+        measure=measure,
+        points=tuple(shown),
+        untrained=tuple(
+            getattr(c, measure) / _SIZES[measure] for c in run.candidates if c.state == "infeasible"
+        ),
+        front=staircase((p.x, p.y) for p in [*shown, *(m.point for m in markers if m.feasible)]),
+        markers=markers,
+        budget=None if limit is None else limit / _SIZES[measure],
+    )
+
+
+def staircase(points: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return the points that no other is left of and above, from left to right."""
+    best = -math.inf
+    front = []
+    for x, y in sorted(set(points), key=lambda p: (p[0], -p[1])):
+        if y > best:
+            best = y
+            front.append((x, y))
+    return tuple(front)
+
+
+def thinned(points: Sequence[tuple[float, float]], cell: float, most: int) -> list[int]:
+    """Return the indices of points worth drawing: one per cell of `cell` pixels, `most` in all."""
+    cells: dict[tuple[int, int], int] = {}
+    for i, (x, y) in enumerate(points):
+        cells.setdefault((int(x // cell), int(y // cell)), i)
+    kept = list(cells.values())
+    return kept[:: math.ceil(len(kept) / most)] if len(kept) > most else kept
+
+
+def draw_pareto(data: ParetoData, width: float, *, tooltips: bool = True) -> Markup:
+    """Draw the chart `width` pixels wide."""
+    height = min(400.0, max(300.0, 0.72 * width))
+    axes = _axes(data, Box(44, 30, width - 12, height - 62))
+    seen = [(axes.x(p.x), axes.y(p.y)) for p in data.points]
+    return drawing(
+        width,
+        height,
+        axes.draw(),
+        _draw_budget(data, axes),
+        _draw_untrained(data, axes),
+        _draw_front(data, axes),
+        _draw_points(data.points, seen, tooltips),
+        *(_draw_marker(m, axes.x(m.point.x), axes.y(m.point.y)) for m in data.markers),
+        _draw_names(data, axes, seen),
+        label=f"Search accuracy against {_TITLES[data.measure]}",
+    )
+
+
+def _candidate_point(candidate: CandidateFacts, measure: Measure) -> Point | None:
+    if candidate.accuracy is None:
+        return None
+    words = f"candidate {candidate.number}"
+    return _point(words, candidate.accuracy, candidate.macs, candidate.latency_ms, measure)
+
+
+def _network_point(network: NetworkFacts, measure: Measure) -> Point | None:
+    if network.search_accuracy is None:
+        return None
+    return _point(network.name, network.search_accuracy, network.macs, network.latency_ms, measure)
+
+
+def _point(name: str, accuracy: float, macs: float, latency_ms: float, measure: Measure) -> Point:
+    x = (macs if measure == "macs" else latency_ms) / _SIZES[measure]
+    words = f"{name}: {percent(accuracy)}, {compact(macs)} MACs, {milliseconds(latency_ms)}"
+    return Point(x, 100 * accuracy, words)
+
+
+def _markers(run: RunFacts, measure: Measure) -> tuple[Marker, ...]:
+    found: list[Marker] = []
+    named: set[str] = set()
+    for network in run.networks:
+        point = _network_point(network, measure)
+        if point is not None and network.role in ("winner", "baseline"):
+            kind: Literal["winner", "baseline"] = "winner" if network.role == "winner" else "baseline"
+            found.append(Marker(kind, network.name, network.feasible, point))
+            named |= {network.digest, network.name}
+    for candidate in run.candidates:
+        point = _candidate_point(candidate, measure)
+        if point is not None and candidate.seed and not {candidate.seed, candidate.digest} & named:
+            found.append(Marker("seed", candidate.seed, candidate.state == "complete", point))
+            named.add(candidate.seed)
+    return tuple(found)
+
+
+def _axes(data: ParetoData, area: Box) -> Axes:
+    points = [*data.points, *(m.point for m in data.markers)]
+    across = [p.x for p in points] + ([] if data.budget is None else [data.budget])
+    reach = _UNTRAINED_REACH * max(across, default=math.inf)
+    across += [x for x in data.untrained if x <= reach]
+    x = fit(across, area.left, area.right, may_log=True)
+    y = fit([p.y for p in points], area.bottom, area.top)
+    capped = Scale(y.low, min(y.high, 101.0), y.start, y.stop)
+    return Axes(area, x, capped, _TITLES[data.measure], "search accuracy (%)")
+
+
+def _draw_budget(data: ParetoData, axes: Axes) -> Markup:
+    if data.budget is None:
+        return Markup("")
+    x, area = axes.x(data.budget), axes.area
+    words = f"budget {data.budget:.3g}" + (" ms" if data.measure == "latency_ms" else " M")
+    left_side = x > (area.left + area.right) / 2
+    return joined(
+        element(
+            "rect",
+            x=x,
+            y=area.top,
+            width=max(0.0, area.right - x),
+            height=area.bottom - area.top,
+            class_="over-budget",
+        ),
+        element("line", x1=x, x2=x, y1=area.top - 6, y2=area.bottom, class_="budget"),
+        text(
+            x - 5 if left_side else x + 5,
+            area.top - 10,
+            words,
+            class_="budget-name end" if left_side else "budget-name",
+        ),
+    )
+
+
+def _draw_untrained(data: ParetoData, axes: Axes) -> Markup:
+    area = axes.area
+    inside = [axes.x(x) for x in data.untrained if axes.x.low <= x <= axes.x.high]
+    beyond = len(data.untrained) - len(inside)
+    places = sorted({round(x) for x in inside})
+    strokes = element("path", d="".join(f"M{x} {area.bottom:.0f}v-9" for x in places), class_="untrained")
+    words = f"strokes: {len(data.untrained)} over budget, never trained"
+    words += f" ({beyond} beyond this axis)" if beyond else ""
+    note = text((area.left + area.right) / 2, area.bottom + 54, words, class_="note middle")
+    return joined(strokes, note) if data.untrained else Markup("")
+
+
+def _draw_front(data: ParetoData, axes: Axes) -> Markup:
+    if not data.front:
+        return Markup("")
+    corners = [(axes.x(x), axes.y(y)) for x, y in data.front]
+    foot = (corners[0][0], axes.area.bottom)
+    edge = axes.area.right if data.budget is None else axes.x(data.budget)
+    path = steps([foot, *corners]) + (f"H{edge:.1f}" if edge > corners[-1][0] else "")
+    return element("path", d=path, class_="front")
+
+
+def _draw_points(points: Sequence[Point], places: Sequence[tuple[float, float]], tooltips: bool) -> Markup:
+    return joined(
+        *(
+            element(
+                "circle",
+                *title(points[i].words if tooltips else ""),
+                cx=places[i][0],
+                cy=places[i][1],
+                r=3.2,
+                class_="candidate",
+            )
+            for i in thinned(places, 2.5, MOST_POINTS)
+        )
+    )
+
+
+def _draw_marker(marker: Marker, x: float, y: float) -> Markup:
+    outline = {
+        "winner": _star(x, y),
+        "baseline": f"M{x:.1f} {y - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z",
+        "seed": f"M{x - 4.5:.1f} {y - 4.5:.1f}h9v9h-9z",
+    }[marker.kind]
+    hollow = "" if marker.feasible else " hollow"
+    return element("path", *title(marker.point.words), d=outline, class_=f"marker {marker.kind}{hollow}")
+
+
+def _star(x: float, y: float) -> str:
+    corners = []
+    for i in range(10):
+        radius, angle = (10.0, 4.4)[i % 2], math.pi * (i / 5 - 0.5)
+        corners.append(f"{x + radius * math.cos(angle):.1f} {y + radius * math.sin(angle):.1f}")
+    return f"M{'L'.join(corners)}z"
+
+
+def _draw_names(data: ParetoData, axes: Axes, seen: Sequence[tuple[float, float]]) -> Markup:
+    points = [(axes.x(m.point.x), axes.y(m.point.y), m.name) for m in data.markers]
+    area = axes.area
+    bounds = Box(area.left + 2, area.top + 2, area.right - 2, area.bottom - 2)
+    kinds = {m.name: m.kind for m in data.markers}
+    parts = []
+    for label in place(points, bounds, seen):
+        middle = (label.box.left + label.box.right) / 2
+        if label.far:
+            near_x = min(max(label.x, label.box.left), label.box.right)
+            near_y = min(max(label.y, label.box.top), label.box.bottom)
+            parts.append(element("line", x1=label.x, y1=label.y, x2=near_x, y2=near_y, class_="leader"))
+        kind = "winner" if kinds.get(label.text) == "winner" else "other"
+        parts.append(text(middle, label.box.bottom - 4, label.text, class_=f"name middle {kind}"))
+    return joined(*parts)

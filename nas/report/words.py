@@ -1,0 +1,207 @@
+"""What the report says in words; the page and the Markdown file say the same."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nas.report.facts import NetworkFacts, RunFacts, best_baseline
+from nas.report.numbers import NOTHING, compact, duration, memory, milliseconds, percent, significant
+
+Pairs = tuple[tuple[str, str], ...]
+
+_EVIDENCE = {
+    "measured": "Latencies are estimates of a model fitted to networks measured on this device.",
+    "published": "Latencies are estimates of a model fitted to published measurements of this device.",
+    "datasheet": (
+        "Latencies are computed from datasheet peaks. No network was ever measured on this device: "
+        "they compare networks, but promise no milliseconds."
+    ),
+}
+_LIMITS = (
+    ("macs", "MACs", compact),
+    ("params", "parameters", compact),
+    ("peak_memory_bytes", "peak memory", memory),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure of the headline."""
+
+    name: str
+    value: str
+    note: str
+
+
+def heading(run: RunFacts) -> str:
+    """Name the run's target and data."""
+    return f"{run.text('target') or 'unknown target'} · {run.text('data') or 'unknown data'}"
+
+
+def verdict(run: RunFacts) -> str:
+    """Return the run's verdict, or say that nothing fits."""
+    if run.winner is None:
+        return run.text("verdict") or "No network within the budget was found."
+    return run.text("verdict") or f"The winner is {run.winner.name}."
+
+
+def limits(run: RunFacts) -> str:
+    """Say what the budget was and where it comes from."""
+    budget = run.budget
+    parts = []
+    if budget.get("latency_ms") is not None:
+        parts.append(f"latency at most {milliseconds(budget['latency_ms'])}")
+    parts += [
+        f"{name} at most {write(budget[key])}" for key, name, write in _LIMITS if budget.get(key) is not None
+    ]
+    said = ", ".join(parts) or "none"
+    share = budget.get("feasible_share")
+    if budget.get("derived"):
+        said += " (derived from the target and the space)"
+    return said + (f"; {percent(share, 0)} of the search space fits" if share is not None else "")
+
+
+def tiles(run: RunFacts) -> tuple[Tile, ...]:
+    """Return the winner's figures."""
+    winner = run.winner
+    if winner is None:
+        return ()
+    rival = best_baseline(run)
+    rival = None if rival is None or rival.digest == winner.digest else rival
+    return (
+        _accuracy_tile(winner, rival),
+        Tile("estimated latency", milliseconds(winner.latency_ms), _latency_note(run, winner)),
+        Tile("MACs", compact(winner.macs), _against(winner.macs, rival.macs if rival else None, rival)),
+        Tile(
+            "accuracy per GMAC",
+            significant(winner.accuracy_per_gmac),
+            _against(winner.accuracy_per_gmac, rival.accuracy_per_gmac if rival else None, rival)
+            or "percentage points",
+        ),
+        Tile(
+            "parameters",
+            compact(winner.params),
+            _against(winner.params, rival.params if rival else None, rival),
+        ),
+        Tile("peak memory", memory(winner.peak_memory_bytes), "activations, float32"),
+    )
+
+
+def evidence(run: RunFacts) -> tuple[str, Pairs, tuple[str, ...]]:
+    """Return what the latencies rest on: a sentence, the figures, the sources."""
+    found: Mapping[str, Any] = run.result.get("evidence") or {}
+    kind = str(found.get("kind") or "")
+    sentence = _EVIDENCE.get(
+        kind, f"The profile's evidence is {kind!r}." if kind else "The profile gives no evidence."
+    )
+    pairs: list[tuple[str, str]] = []
+    if kind != "datasheet":
+        pairs = [
+            ("networks", compact(found.get("networks"))),
+            ("cross-validated error (MAPE)", percent(found.get("mape"))),
+            ("estimates within ±10 %", percent(found.get("share_within_10"), 0)),
+            ("rank correlation (Spearman)", significant(found.get("spearman"))),
+        ]
+    sources = tuple(str(source) for source in found.get("sources") or ())
+    return sentence, tuple(pair for pair in pairs if pair[1] != NOTHING), sources
+
+
+def networks_note(run: RunFacts, shown: int) -> str:
+    """Say which accuracy is which, and how many networks are not in a table of `shown` of them."""
+    left_out = len(run.networks) - shown
+    more = f" {left_out} more members of the front are in result.json." if left_out else ""
+    return (
+        "Search accuracy is measured on a split held out of training and compares candidates. Test accuracy is "
+        "measured once, after final training, for finalists and baselines only. Accuracy per GMAC is percentage "
+        "points of accuracy per 10⁹ multiply-adds." + more
+    )
+
+
+def course(run: RunFacts) -> Pairs:
+    """Return how the search ran."""
+    counts: Mapping[str, Any] = run.result.get("counts") or {}
+    seconds: Mapping[str, Any] = run.result.get("seconds") or {}
+    versions: Mapping[str, Any] = run.result.get("versions") or {}
+    pairs = [
+        ("search space", run.text("space")),
+        ("sampler", run.text("sampler")),
+        ("winner chosen by", _selection(run)),
+        ("seed", run.text("seed")),
+        ("candidates", ", ".join(f"{value} {key}" for key, value in counts.items())),
+        ("time", ", ".join(f"{name} {duration(value)}" for name, value in seconds.items())),
+        ("versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
+    ]
+    return tuple(pair for pair in pairs if pair[1])
+
+
+def verifications(run: RunFacts) -> tuple[str, ...]:
+    """Say of each exported file whether it computes what the PyTorch model computes."""
+    return tuple(_verification(entry) for entry in run.result.get("verification") or ())
+
+
+def commands(run: RunFacts) -> Pairs:
+    """Return what to do next: commands, each with its purpose."""
+    path = shlex.quote(run.path)
+    target = shlex.quote(run.text("target") or "TARGET")
+    return (
+        (
+            f"nas export {path} --format onnx",
+            "write deployable files, each checked against the PyTorch model",
+        ),
+        (f"nas search --resume {path}", "continue this search where it stopped"),
+        (f"nas search --target {target} --data FOLDER", "search for the same target with your own images"),
+    )
+
+
+def _accuracy_tile(winner: NetworkFacts, rival: NetworkFacts | None) -> Tile:
+    tested = winner.test_accuracy is not None
+    name, value = (
+        ("test accuracy", winner.test_accuracy) if tested else ("search accuracy", winner.search_accuracy)
+    )
+    if rival is None:
+        return Tile(name, percent(value), "")
+    other = rival.test_accuracy if tested else rival.search_accuracy
+    return Tile(name, percent(value), f"{rival.name}: {percent(other)}" if other is not None else "")
+
+
+def _latency_note(run: RunFacts, winner: NetworkFacts) -> str:
+    notes = []
+    if winner.latency_interval_ms is not None:
+        low, high = winner.latency_interval_ms
+        notes.append(f"{significant(low)} to {significant(high)} ms")
+    limit = run.budget.get("latency_ms")
+    if limit:
+        notes.append(f"{percent(winner.latency_ms / limit, 0)} of the budget")
+    return ", ".join(notes)
+
+
+def _against(value: float | None, other: float | None, rival: NetworkFacts | None) -> str:
+    if value is None or not other or rival is None:
+        return ""
+    change = value / other - 1
+    if abs(change) < 0.005:
+        return f"as {rival.name}"
+    if change >= 1:
+        return f"{significant(value / other, 2)} × {rival.name}"
+    return f"{abs(100 * change):.0f} % {'less' if change < 0 else 'more'} than {rival.name}"
+
+
+def _selection(run: RunFacts) -> str:
+    rule = run.text("select").replace("_", " ")
+    slack = run.result.get("accuracy_slack")
+    return f"{rule}, within {percent(slack)} of the best accuracy" if rule and slack else rule
+
+
+def _verification(entry: Mapping[str, Any]) -> str:
+    word = (
+        "computes what PyTorch computes" if entry.get("passed") else "was REJECTED: it differs from PyTorch"
+    )
+    difference = entry.get("max_abs_difference")
+    return (
+        f"{entry.get('format')} {word} ({entry.get('images')} images, largest difference "
+        f"{'not finite' if difference is None else f'{difference:.1e}'}, "
+        f"same class on {percent(entry.get('top1_agreement'))})"
+    )
