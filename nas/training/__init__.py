@@ -1,0 +1,1 @@
+"""Training: recipes, the only training loop, distillation and evaluation."""
