@@ -225,9 +225,7 @@ def _records(path: Path, content: bytes) -> Iterator[dict[str, Any]]:
         try:
             record = json.loads(line)
         except ValueError as error:
-            raise UserError(
-                f"{path}, line {number}: damaged ({error}); restore the file or remove that line"
-            ) from None
+            raise UserError(f"{path}, line {number}: damaged ({error}); restore the file or remove that line") from None
         if not isinstance(record, dict):
             raise UserError(f"{path}, line {number}: expected a mapping, got {schema.describe(record)}")
         yield record
@@ -255,7 +253,5 @@ def _lock(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise UserError(
-            f"run {str(path.parent)!r} is being written by another process; wait until it ends"
-        ) from None
+        raise UserError(f"run {str(path.parent)!r} is being written by another process; wait until it ends") from None
     return descriptor

@@ -9,9 +9,7 @@ from nas.errors import UserError
 from nas.runs import RunDirectory
 
 
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "x" * 101, "a\n", "é"]
-)
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "x" * 101, "a\n", "é"])
 def test_illegal_names_are_refused(tmp_path, name):
     with pytest.raises(UserError, match="not legal"):
         RunDirectory.create(tmp_path, name)
@@ -42,7 +40,7 @@ def test_free_name_counts_and_cleans(tmp_path):
 
 
 def test_two_processes_cannot_write_one_run(tmp_path):
-    code = "import sys; from nas.runs import RunDirectory; from pathlib import Path; RunDirectory.open(Path(sys.argv[1]))"
+    code = "import sys; from nas.runs import RunDirectory; RunDirectory.open(sys.argv[1])"
     command = [sys.executable, "-c", code, str(tmp_path / "one")]
     with RunDirectory.create(tmp_path, "one"):
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -114,8 +112,6 @@ def test_versions_name_what_results_depend_on():
 
 
 def test_importing_runs_stays_light():
-    code = (
-        "import sys, nas.runs, nas.pareto; print([m for m in ('torch', 'optuna', 'ray') if m in sys.modules])"
-    )
+    code = "import sys, nas.runs, nas.pareto; print([m for m in ('torch', 'optuna', 'ray') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

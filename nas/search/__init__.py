@@ -1,0 +1,1 @@
+"""Searching: objective, evaluators, samplers, the study and its executors."""

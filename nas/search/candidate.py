@@ -1,0 +1,77 @@
+"""A candidate: an architecture that the search proposed, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from nas.search.objective import Metrics
+
+if TYPE_CHECKING:
+    from nas.space.architecture import Architecture
+
+State = Literal["proposed", "complete", "infeasible", "failed"]
+SAMPLED = "sampler"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One proposal of the search.
+
+    Attributes:
+        number: which proposal it was; numbers have gaps where duplicates and rejected proposals were passed over.
+        source: ``"sampler"``, or ``"seed:<name>"`` for a named architecture that the search starts from.
+        architecture: what is proposed.
+        metrics: its cost, and its accuracy once evaluated.
+        state: ``proposed`` until it is told, then ``complete`` or ``failed``; ``infeasible`` was never evaluated.
+        overshoot: relative overshoot of each violated constraint.
+        error: why there is no accuracy, if it failed.
+        seconds: how long the evaluation took.
+    """
+
+    number: int
+    source: str
+    architecture: Architecture
+    metrics: Metrics
+    state: State = "proposed"
+    overshoot: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        """The name of its architecture."""
+        return self.architecture.digest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; `from_dict` is the inverse."""
+        return {
+            "number": self.number,
+            "digest": self.digest,
+            "source": self.source,
+            "state": self.state,
+            "architecture": self.architecture.to_dict(),
+            "metrics": self.metrics.to_dict(),
+            "overshoot": dict(self.overshoot),
+            "error": self.error,
+            "seconds": round(self.seconds, 4),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], architecture: Architecture) -> Candidate:
+        """Read plain data, given the architecture that the caller decoded.
+
+        Raises:
+            KeyError: if something is missing.
+        """
+        return cls(
+            number=data["number"],
+            source=data["source"],
+            architecture=architecture,
+            metrics=Metrics.from_dict(data["metrics"]),
+            state=data["state"],
+            overshoot=data["overshoot"],
+            error=data["error"],
+            seconds=data["seconds"],
+        )

@@ -1,0 +1,83 @@
+"""The study as an Optuna journal file, for `optuna-dashboard` and Optuna's plots.
+
+It is a picture of ``candidates.jsonl``, one append per finished candidate, and is drawn again at each resume: the
+search itself never reads it, because asking a study that lives in a file costs many times what it costs in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.search.candidate import Candidate
+
+_DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
+STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+def new_study(name: str, storage: optuna.storages.BaseStorage | None = None) -> optuna.Study:
+    """Make an empty study with the two goals: accuracy up, MACs down."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(study_name=name, storage=storage, directions=_DIRECTIONS)
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def frozen_trial(
+    candidate: Candidate,
+    params: Mapping[str, Any],
+    space: Mapping[str, BaseDistribution],
+    attrs: Mapping[str, Any],
+    constraints: Mapping[str, float],
+) -> FrozenTrial:
+    """Write a finished candidate as an Optuna trial.
+
+    Args:
+        candidate: the candidate.
+        params: its flat encoding.
+        space: the distributions of all parameters.
+        attrs: what the sampler noted about it.
+        constraints: relative overshoot of each limit; zero and below hold.
+    """
+    metrics = candidate.metrics
+    return optuna.trial.create_trial(
+        state=STATES[candidate.state],
+        values=None if metrics.accuracy is None else [metrics.accuracy, float(metrics.macs)],
+        params=dict(params),
+        distributions=dict(space),
+        user_attrs={
+            "number": candidate.number,
+            "source": candidate.source,
+            "digest": candidate.digest,
+            **{k: v for k, v in metrics.to_dict().items() if v is not None},
+            **({"error": candidate.error} if candidate.error else {}),
+        },
+        system_attrs=dict(attrs),
+        constraints=dict(constraints),
+    )
+
+
+class Mirror:
+    """Writes the journal file."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        # The caller owns the run, so a lock that is still there was left behind by a crash.
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()
+        self._study = new_study(name, JournalStorage(JournalFileBackend(str(path))))
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Append one finished trial."""
+        # The dashboard knows constraints by their old name only.
+        trial.system_attrs = {**trial.system_attrs, "constraints": list(trial.constraints.values())}
+        self._study.add_trial(trial)

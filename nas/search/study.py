@@ -1,0 +1,304 @@
+"""The study: what to evaluate next, and what is known so far.
+
+`ask` gives the next candidate that keeps all constraints; `tell` takes its evaluation. A proposal that is too
+costly is told to the sampler at once and never evaluated, one that is known already is passed over. Every finished
+candidate is a line of ``candidates.jsonl`` on disk before `tell` returns, and that file alone is the study: opening
+a run that has one continues it.
+
+Each proposal is drawn from the search's seed and its own number, and depends on nothing else but the finished
+candidates. So with one worker a search that was killed and resumed proposes what an undisturbed one would have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from nas import runs
+from nas.errors import InfeasibleError, UserError
+from nas.search import objective, samplers
+from nas.search.candidate import SAMPLED, Candidate
+from nas.search.evaluate import Evaluation
+from nas.search.mirror import Mirror, frozen_trial, new_study
+from nas.search.objective import Constraints, Metrics
+
+if TYPE_CHECKING:
+    from nas.runs import RunDirectory
+    from nas.space.architecture import Architecture
+    from nas.space.space import SearchSpace
+
+CostFunction = Callable[["Architecture"], Metrics]
+
+# Proposals passed over in a row before the search gives up, ...
+MAX_TRIES = 300
+# ... and before it leaves the sampler's proposals for its own: drawn at random, and pulled more or less far
+# towards a feasible one. Far helps where hardly anything is feasible, near where nearly all is known.
+_PATIENCE = 10
+_MAX_PULLS = 6
+# Infeasible proposals told to the sampler for each accepted one: more would crowd out what was evaluated.
+_TOLD_INFEASIBLE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many proposals went which way; `evaluated` counts the successful ones."""
+
+    evaluated: int = 0
+    infeasible: int = 0
+    failed: int = 0
+    duplicates: int = 0
+
+
+class Study:
+    """Asks a sampler for candidates, keeps the constraints, and remembers everything."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        constraints: Constraints,
+        cost_fn: CostFunction,
+        *,
+        sampler_name: str = samplers.DEFAULT,
+        seed: int = 0,
+        run_dir: RunDirectory | None = None,
+        seeds: Sequence[tuple[str, Architecture]] | None = None,
+    ) -> None:
+        """Make a study, or continue the one that `run_dir` holds.
+
+        Args:
+            space: where to search.
+            constraints: the hard limits.
+            cost_fn: gives an architecture's metrics, all but the accuracy.
+            sampler_name: the search algorithm, a name in `samplers.SAMPLERS`.
+            seed: what all draws depend on.
+            run_dir: where candidates are kept; None keeps them in memory only.
+            seeds: named architectures to propose first; None takes those of the space.
+
+        Raises:
+            UserError: if the sampler does not exist, or the run was made with another space.
+        """
+        samplers.make_sampler(sampler_name, space, seed)  # an unknown name should fail before any work
+        self.space = space
+        self.constraints = constraints
+        self._cost_fn = cost_fn
+        self._sampler_name = sampler_name
+        self._seed = seed
+        self._run_dir = run_dir
+        self._seeds = tuple(space.seeds() if seeds is None else seeds)
+        self._size = space.size()
+        self._distributions = samplers.distributions(space)
+        self._optuna = new_study(space.name)
+        self._next = 0  # the number of the next proposal
+        self._accepted = -1  # the number of the last proposal that was accepted
+        self._told_infeasible = 0  # since then
+        self._infeasible = 0
+        self._duplicates = 0
+        self._finished: list[Candidate] = []
+        self._live: dict[int, optuna.Trial] = {}
+        self._known: set[str] = set()
+        self._tightest: dict[str, float] = {}
+        self._mirror: Mirror | None = None
+        if run_dir is not None:
+            self._mirror = Mirror(run_dir.file(runs.JOURNAL), run_dir.path.name)
+            for record in run_dir.recover_records(runs.CANDIDATES):
+                self._restore(record)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every candidate that is finished, in the order in which they finished."""
+        return tuple(self._finished)
+
+    @property
+    def counts(self) -> Counts:
+        """How many proposals went which way."""
+        states = [c.state for c in self._finished]
+        return Counts(states.count("complete"), self._infeasible, states.count("failed"), self._duplicates)
+
+    @property
+    def pending(self) -> int:
+        """How many candidates were asked for and not told yet."""
+        return len(self._live)
+
+    def front(self) -> list[Candidate]:
+        """Return the evaluated candidates that none beats in both accuracy and MACs, from the cheapest on."""
+        complete = [c for c in self._finished if c.state == "complete"]
+        return [complete[i] for i in objective.front([c.metrics for c in complete])]
+
+    def ask(self) -> Candidate | None:
+        """Propose the next candidate to evaluate.
+
+        Returns:
+            A feasible candidate that was never proposed before, or None if no new one was found: the space (or
+            its feasible part) is exhausted.
+
+        Raises:
+            InfeasibleError: if nothing feasible was seen in a bounded number of tries.
+        """
+        while self._next - self._accepted <= MAX_TRIES + len(self._seeds):
+            if len(self._known) >= self._size:
+                break
+            candidate = self._propose()
+            if candidate is not None:
+                return candidate
+        if self._accepted < 0:
+            raise InfeasibleError(self._infeasible_message())
+        return None
+
+    def tell(self, candidate: Candidate, evaluation: Evaluation) -> Candidate:
+        """Take the evaluation of a candidate that was asked for.
+
+        Returns:
+            The finished candidate, which is on disk by then.
+        """
+        if candidate.number not in self._live:
+            raise ValueError(f"candidate {candidate.number} was not asked for, or was told already")
+        trial = self._live.pop(candidate.number)
+        finished = replace(
+            candidate,
+            state="failed" if evaluation.accuracy is None else "complete",
+            metrics=replace(candidate.metrics, accuracy=evaluation.accuracy),
+            error=evaluation.error,
+            seconds=evaluation.seconds,
+        )
+        if evaluation.accuracy is None:
+            frozen = self._optuna.tell(trial, state=TrialState.FAIL)
+        else:
+            frozen = self._optuna.tell(trial, [evaluation.accuracy, float(candidate.metrics.macs)])
+        self._keep(finished, frozen)
+        return finished
+
+    def _propose(self) -> Candidate | None:
+        """Make the next proposal; tell the sampler at once, and return None, if it cannot be accepted."""
+        number = self._next
+        self._next += 1
+        source, trial = self._draw(number)
+        architecture = self.space.decode(trial.params)
+        if architecture.digest in self._known:
+            self._duplicates += 1
+            self._optuna.tell(trial, state=TrialState.FAIL)
+            return None
+        metrics = self._cost_fn(architecture)
+        self._note_tightest(metrics)
+        over = objective.violations(metrics, self.constraints)
+        if over:
+            self._reject(Candidate(number, source, architecture, metrics, "infeasible", over), trial)
+            return None
+        self._accepted, self._told_infeasible = number, 0
+        self._known.add(architecture.digest)
+        self._live[number] = trial
+        return Candidate(number, source, architecture, metrics)
+
+    def _draw(self, number: int) -> tuple[str, optuna.Trial]:
+        """Draw one proposal: a seed, the sampler's, or (when the sampler's are passed over) one of our own."""
+        sampler = samplers.make_sampler(self._sampler_name, self.space, self._seed_of(number))
+        source = SAMPLED
+        if number < len(self._seeds):
+            name, architecture = self._seeds[number]
+            source = f"seed:{name}"
+            sampler = samplers.Fixed(self.space.encode(architecture), sampler)
+        elif (tries := number - max(self._accepted, len(self._seeds) - 1) - 1) >= _PATIENCE:
+            pulls = tries % (_MAX_PULLS + 1)
+            sampler = samplers.Fixed(self.space.encode(self._explore(number, pulls)), sampler)
+        self._optuna.sampler = sampler
+        return source, self._optuna.ask(self._distributions)
+
+    def _explore(self, number: int, pulls: int) -> Architecture:
+        """Draw an architecture at random and cross it `pulls` times with one that is likely to be feasible."""
+        rng = random.Random(self._seed_of(number))
+        anchors = [c.architecture for c in self.front()] or [self.space.smallest()]
+        anchor = rng.choice(anchors)
+        architecture = self.space.sample(rng)
+        for _ in range(pulls):
+            architecture = self.space.crossover(architecture, anchor, rng)
+        return architecture
+
+    def _reject(self, candidate: Candidate, trial: optuna.Trial) -> None:
+        """Tell the sampler of an infeasible proposal; beyond a few per accepted candidate, forget it."""
+        self._infeasible += 1
+        if self._told_infeasible >= _TOLD_INFEASIBLE and candidate.source == SAMPLED:
+            self._optuna.tell(trial, state=TrialState.FAIL)
+            return
+        self._told_infeasible += 1
+        for name, over in objective.overshoot(candidate.metrics, self.constraints).items():
+            trial.set_constraint(name, over)
+        self._known.add(candidate.digest)
+        self._keep(candidate, self._optuna.tell(trial, state=TrialState.PRUNED))
+
+    def _keep(self, candidate: Candidate, trial: FrozenTrial) -> None:
+        """Remember a finished candidate, in memory, on disk and in the mirror."""
+        self._finished.append(candidate)
+        if self._run_dir is None or self._mirror is None:
+            return
+        attrs = {k: v for k, v in trial.system_attrs.items() if not k.startswith("constraints")}
+        # What a resumed search needs beyond the candidate itself.
+        search = {
+            "params": trial.params,
+            "attrs": attrs,
+            "infeasible": self._infeasible,
+            "duplicates": self._duplicates,
+        }
+        self._run_dir.append_record(runs.CANDIDATES, {**candidate.to_dict(), "search": search})
+        self._mirror.add(self._frozen(candidate, trial.params, attrs))
+
+    def _restore(self, record: Mapping[str, Any]) -> None:
+        """Take up one line of ``candidates.jsonl``."""
+        try:
+            search = record["search"]
+            architecture = self.space.decode(search["params"])
+            candidate = Candidate.from_dict(record, architecture)
+            digest = record["digest"]
+        except (KeyError, ValueError, UserError) as error:
+            raise self._other_space(f"candidate {record.get('number')}: {error}") from None
+        if digest != architecture.digest or set(search["params"]) != set(self._distributions):
+            raise self._other_space(f"candidate {candidate.number} is another network in this space")
+        self._finished.append(candidate)
+        self._known.add(digest)
+        self._note_tightest(candidate.metrics)
+        self._next = max(self._next, candidate.number + 1)
+        self._infeasible = max(self._infeasible, search["infeasible"])
+        self._duplicates = max(self._duplicates, search["duplicates"])
+        if candidate.state == "infeasible":
+            self._told_infeasible += 1
+        else:
+            self._accepted, self._told_infeasible = max(self._accepted, candidate.number), 0
+        frozen = self._frozen(candidate, search["params"], search["attrs"])
+        self._optuna.add_trial(frozen)
+        assert self._mirror is not None
+        self._mirror.add(frozen)
+
+    def _frozen(self, candidate: Candidate, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> FrozenTrial:
+        infeasible = candidate.state == "infeasible"
+        over = objective.overshoot(candidate.metrics, self.constraints) if infeasible else {}
+        return frozen_trial(candidate, params, self._distributions, attrs, over)
+
+    def _other_space(self, detail: str) -> UserError:
+        assert self._run_dir is not None
+        place = self._run_dir.file(runs.CANDIDATES)
+        return UserError(f"{place} does not fit the search space {self.space.name!r} ({detail}); was it edited since?")
+
+    def _note_tightest(self, metrics: Metrics) -> None:
+        for name in self.constraints.limits:
+            value = float(getattr(metrics, name))
+            self._tightest[name] = min(value, self._tightest.get(name, value))
+
+    def _infeasible_message(self) -> str:
+        limits = self.constraints.limits
+        kept = f" (less the margin of {self.constraints.margin:.0%})" if self.constraints.margin else ""
+        wanted = ", ".join(
+            f"{name} <= {limit:g}{kept if name == 'latency_ms' else ''}" for name, limit in limits.items()
+        )
+        seen = ", ".join(f"{name} {self._tightest[name]:.4g}" for name in limits if name in self._tightest)
+        return (
+            f"no architecture of the space {self.space.name!r} within {wanted} was found in {self._next} tries; "
+            f"the tightest seen: {seen}; allow more, or take a smaller space or a lower resolution"
+        )
+
+    def _seed_of(self, number: int) -> int:
+        digest = hashlib.sha256(f"{self._seed}:{number}".encode()).digest()
+        return int.from_bytes(digest[:4], "big")

@@ -1,0 +1,209 @@
+import json
+
+import optuna
+import pytest
+import toy
+
+from nas import runs
+from nas.errors import InfeasibleError, UserError
+from nas.runs import RunDirectory
+from nas.search.evaluate import Evaluation
+from nas.search.objective import Constraints, feasible
+from nas.search.samplers import SAMPLERS
+from nas.search.study import MAX_TRIES, Study
+
+LIMIT = Constraints(latency_ms=1.0)
+
+
+def make(run_dir=None, *, constraints=LIMIT, space=None, sampler="nsga2", cost=toy.cost, **more):
+    return Study(space or toy.ToySpace(), constraints, cost, sampler_name=sampler, run_dir=run_dir, **more)
+
+
+def advance(study, evaluations):
+    """Ask and tell until so many were evaluated."""
+    while study.counts.evaluated < evaluations:
+        candidate = study.ask()
+        study.tell(candidate, Evaluation(toy.accuracy(candidate.architecture.to_dict()), None, 0.1))
+    return study
+
+
+def proposals(study):
+    return [(c.number, c.digest, c.state, c.metrics) for c in study.candidates]
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    with RunDirectory.create(tmp_path, "run") as run:
+        yield run
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("cut", [7, 31])
+def test_a_killed_and_resumed_search_equals_an_undisturbed_one(run_dir, sampler, cut):
+    undisturbed = advance(make(sampler=sampler), 45)
+    killed = advance(make(run_dir, sampler=sampler), cut)
+    killed.ask()  # in the air when it is killed
+    resumed = make(run_dir, sampler=sampler)
+    assert proposals(resumed) == proposals(killed)
+    advance(resumed, 45)
+    assert proposals(resumed) == proposals(undisturbed)
+    assert resumed.counts == undisturbed.counts
+
+
+def test_killed_in_the_middle_of_a_line(run_dir):
+    undisturbed = advance(make(), 30)
+    advance(make(run_dir), 12)
+    path = run_dir.file(runs.CANDIDATES)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert proposals(advance(make(run_dir), 30)) == proposals(undisturbed)
+
+
+@pytest.mark.parametrize("lines", range(1, 24, 4))
+def test_killed_after_any_line(run_dir, lines):
+    tight = Constraints(latency_ms=0.6)
+    undisturbed = advance(make(constraints=tight), 16)
+    advance(make(run_dir, constraints=tight), 14)
+    path = run_dir.file(runs.CANDIDATES)
+    kept = path.read_bytes().splitlines(keepends=True)[:lines]
+    path.write_bytes(b"".join(kept))
+    resumed = advance(make(run_dir, constraints=tight), 16)
+    assert any(c.state == "infeasible" for c in resumed.candidates)
+    assert proposals(resumed) == proposals(undisturbed)
+
+
+def test_every_result_is_on_disk_before_the_next_ask(run_dir):
+    study = make(run_dir)
+    for _ in range(5):
+        candidate = study.ask()
+        study.tell(candidate, Evaluation(0.7, None, 0.5))
+        line = json.loads(run_dir.file(runs.CANDIDATES).read_text().splitlines()[-1])
+        assert line["digest"] == candidate.digest
+        assert line["architecture"] == candidate.architecture.to_dict()
+        assert line["metrics"]["accuracy"] == 0.7
+        assert line["metrics"]["accuracy_per_gmac"] == pytest.approx(70e9 / line["metrics"]["macs"])
+        assert (line["state"], line["error"], line["source"]) == ("complete", None, "sampler")
+
+
+def test_only_feasible_candidates_are_asked_for_and_never_twice():
+    study = advance(make(), 120)
+    asked = [c for c in study.candidates if c.state == "complete"]
+    assert all(feasible(c.metrics, LIMIT) for c in asked)
+    assert len({c.digest for c in study.candidates}) == len(study.candidates)
+
+
+def test_infeasible_ones_are_told_in_bounds_with_their_overshoot():
+    study = advance(make(constraints=Constraints(latency_ms=0.6), sampler="random"), 20)
+    told = [c for c in study.candidates if c.state == "infeasible"]
+    assert 0 < len(told) <= 5 * 21
+    assert study.counts.infeasible > len(told)
+    for candidate in told:
+        assert candidate.overshoot == {"latency_ms": pytest.approx(candidate.metrics.latency_ms / 0.6 - 1)}
+
+
+def test_a_hard_constraint_is_met_although_random_draws_never_do():
+    # One architecture in about 100,000: a single layer of the narrowest kind or nearly so.
+    study = make(constraints=Constraints(macs=18_000, latency_ms=0.22), sampler="random")
+    assert study.ask().metrics.macs <= 18_000
+
+
+def test_seeds_come_first_and_stay_parents(run_dir):
+    space = toy.ToySpace()
+    small, large = space.smallest(), toy.ToyArchitecture(((6, 7),) * 5)
+    study = make(run_dir, space=toy.ToySpace(named=(("small", small), ("large", large))))
+    first = study.ask()
+    assert (first.source, first.architecture) == ("seed:small", small)
+    study.tell(first, Evaluation(0.9, None, 0.1))
+    advance(study, 25)
+    by_source = {c.source: c for c in study.candidates}
+    assert by_source["seed:large"].state == "infeasible"
+    line = json.loads(run_dir.file(runs.CANDIDATES).read_text().splitlines()[0])
+    assert line["search"]["attrs"] == {"Nsga2:generation": 0}
+
+
+def test_nothing_feasible_names_the_tightest_seen():
+    study = make(constraints=Constraints(latency_ms=0.1, macs=5))
+    with pytest.raises(
+        InfeasibleError, match=r"latency_ms <= 0.1, macs <= 5 .* tightest seen: latency_ms 0.209, macs 9000"
+    ):
+        study.ask()
+    assert study.counts.infeasible + study.counts.duplicates <= MAX_TRIES + 1
+
+
+def test_an_exhausted_space_ends_the_search():
+    tiny = toy.ToySpace(depths=(1, 2), widths=(1, 2))
+    study = make(space=tiny, constraints=Constraints())
+    seen = []
+    while (candidate := study.ask()) is not None:
+        seen.append(candidate.digest)
+        study.tell(candidate, Evaluation(0.5, None, 0.1))
+    assert len(seen) == len(set(seen))
+    assert len(seen) >= 0.9 * tiny.size()
+    assert study.counts.duplicates < tiny.size() * MAX_TRIES
+
+
+def test_failures_are_kept_and_never_tried_again(run_dir):
+    study = make(run_dir)
+    candidate = study.ask()
+    failed = study.tell(candidate, Evaluation(None, "no memory", 0.1))
+    assert (failed.state, failed.error, failed.metrics.accuracy) == ("failed", "no memory", None)
+    advance(study, 10)
+    assert study.counts.failed == 1
+    assert candidate.digest not in [c.digest for c in study.candidates if c.state == "complete"]
+    assert proposals(make(run_dir)) == proposals(study)
+
+
+def test_several_in_the_air_differ_and_may_finish_in_any_order():
+    study = make()
+    live = [study.ask() for _ in range(6)]
+    assert len({c.digest for c in live}) == 6
+    assert study.pending == 6
+    for candidate in reversed(live):
+        study.tell(candidate, Evaluation(0.5, None, 0.1))
+    assert study.pending == 0
+    with pytest.raises(ValueError, match="told already"):
+        study.tell(live[0], Evaluation(0.5, None, 0.1))
+
+
+def test_front_is_the_best_of_the_evaluated():
+    study = advance(make(), 40)
+    front = study.front()
+    macs = [c.metrics.macs for c in front]
+    assert macs == sorted(macs)
+    for candidate in (c for c in study.candidates if c.state == "complete"):
+        assert any(
+            f.metrics.accuracy >= candidate.metrics.accuracy and f.metrics.macs <= candidate.metrics.macs for f in front
+        )
+
+
+def test_the_mirror_is_an_optuna_study_with_feasible_best_trials(run_dir):
+    study = advance(make(run_dir, constraints=Constraints(latency_ms=0.7)), 25)
+    study.tell(study.ask(), Evaluation(None, "broken", 0.1))
+    backend = optuna.storages.journal.JournalFileBackend(str(run_dir.file(runs.JOURNAL)))
+    mirror = optuna.load_study(study_name="run", storage=optuna.storages.JournalStorage(backend))
+    assert len(mirror.trials) == len(study.candidates)
+    assert {t.user_attrs["digest"] for t in mirror.best_trials} >= {c.digest for c in study.front()}
+    infeasible = [t for t in mirror.trials if t.state.name == "PRUNED"]
+    assert infeasible
+    # The dashboard reads the old name.
+    assert all(t.system_attrs["constraints"][0] > 0 for t in infeasible)
+
+
+def test_the_mirror_is_drawn_again_from_the_candidates(run_dir):
+    study = advance(make(run_dir), 12)
+    journal = run_dir.file(runs.JOURNAL)
+    journal.write_bytes(journal.read_bytes()[: journal.stat().st_size // 2])
+    make(run_dir)
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    mirror = optuna.load_study(study_name="run", storage=optuna.storages.JournalStorage(backend))
+    assert [t.user_attrs["number"] for t in mirror.trials] == [c.number for c in study.candidates]
+
+
+def test_resuming_with_another_space_is_refused(run_dir):
+    advance(make(run_dir), 20)
+    with pytest.raises(UserError, match="does not fit the search space"):
+        make(run_dir, space=toy.ToySpace(depths=(1,), widths=(1, 2)))
+
+
+def test_an_unknown_sampler_fails_before_any_work(run_dir):
+    with pytest.raises(UserError, match="did you mean 'tpe'"):
+        make(run_dir, sampler="tpee")
