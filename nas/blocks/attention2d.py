@@ -1,14 +1,13 @@
 """Multi-head attention over the positions of a feature map, written so that every exporter takes it.
 
-Query, key and value are separate 1x1 convolutions (so that leading slices are leading heads), no tensor has more than
-four dimensions, and the attention itself is explicit matrix products; timm's switch ``set_fused_attn`` chooses the fused
-operator instead. Notation: ``T = H * W`` query positions, ``S`` key positions, ``h`` heads of width ``d``.
+Query, key and value are separate 1x1 convolutions (so that leading slices are leading heads), no tensor has more
+than four dimensions, and the attention itself is explicit matrix products. Notation: ``T = H * W`` query positions, ``S`` key positions, ``h`` heads of width ``d``.
 """
 
 from __future__ import annotations
 
 import torch
-from timm.layers import create_conv2d, use_fused_attn
+from timm.layers import create_conv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,6 +25,9 @@ class MultiHeadAttention2d(nn.Module):
         head_dim: width of each head.
         kv_stride: factor by which the map of keys and values is shrunk.
         kernel_size: window of the shrinking convolution.
+
+    Attributes:
+        fused: run the attention as torch's fused operator instead (good for ncnn, bad for ExecuTorch).
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class MultiHeadAttention2d(nn.Module):
         width = num_heads * head_dim
         self.head_dim = head_dim
         self.scale = head_dim**-0.5
-        self.fused = bool(use_fused_attn())
+        self.fused = False
         self.kv_down: nn.Module = nn.Identity()
         if kv_stride > 1:
             self.kv_down = nn.Sequential(

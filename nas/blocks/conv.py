@@ -28,9 +28,10 @@ class Conv:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        return ConvBnAct(
+        block: nn.Module = ConvBnAct(
             in_chs, self.out_chs, self.kernel_size, stride=self.stride, act_layer=parts.act_layer(self.act)
         )
+        return block
 
 
 BLOCK = Conv

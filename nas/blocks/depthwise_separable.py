@@ -33,7 +33,7 @@ class DepthwiseSeparable:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        return DepthwiseSeparableConv(
+        block: nn.Module = DepthwiseSeparableConv(
             in_chs,
             self.out_chs,
             dw_kernel_size=self.kernel_size,
@@ -43,6 +43,7 @@ class DepthwiseSeparable:
             act_layer=parts.act_layer(self.act),
             se_layer=parts.se_layer(self.se),
         )
+        return block
 
 
 BLOCK = DepthwiseSeparable

@@ -31,7 +31,7 @@ class FusedMBConv:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        return EdgeResidual(
+        block: nn.Module = EdgeResidual(
             in_chs,
             self.out_chs,
             exp_kernel_size=self.kernel_size,
@@ -40,6 +40,7 @@ class FusedMBConv:
             act_layer=parts.act_layer(self.act),
             se_layer=parts.se_layer(self.se, exp_ratio=self.exp_ratio),
         )
+        return block
 
 
 BLOCK = FusedMBConv

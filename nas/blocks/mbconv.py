@@ -34,7 +34,7 @@ class MBConv:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        return InvertedResidual(
+        block: nn.Module = InvertedResidual(
             in_chs,
             self.out_chs,
             dw_kernel_size=self.kernel_size,
@@ -43,6 +43,7 @@ class MBConv:
             act_layer=parts.act_layer(self.act),
             se_layer=parts.se_layer(self.se, exp_ratio=self.exp_ratio),
         )
+        return block
 
 
 BLOCK = MBConv

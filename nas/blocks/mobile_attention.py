@@ -47,7 +47,7 @@ class MobileAttention:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H, W)``."""
-        block = TimmMobileAttention(
+        block: nn.Module = TimmMobileAttention(
             in_chs,
             self.out_chs,
             dw_kernel_size=self.kernel_size,

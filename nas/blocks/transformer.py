@@ -31,7 +31,8 @@ class TransformerBlock(nn.Module):
         """Transform ``x (N, C, H, W)``."""
         x = x + self.pos(x)
         x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class UniversalInvertedBottleneck:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        return UniversalInvertedResidual(
+        block: nn.Module = UniversalInvertedResidual(
             in_chs,
             self.out_chs,
             dw_kernel_size_start=self.start_kernel_size,
@@ -49,6 +49,7 @@ class UniversalInvertedBottleneck:
             act_layer=parts.act_layer(self.act),
             layer_scale_init_value=parts.LAYER_SCALE_INIT if self.layer_scale else None,
         )
+        return block
 
 
 BLOCK = UniversalInvertedBottleneck

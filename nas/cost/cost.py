@@ -32,6 +32,7 @@ class Classifier:
 
 
 Part = Stem | Block | Classifier
+"""A piece of a network that is traced on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class CostModel:
         for key in architecture_parts(architecture):
             figures = known.get(key)
             if figures is None:
-                trace = trace_part(*key)
+                trace = trace_part(*key)  # type: ignore[arg-type]  # every block is a frozen dataclass
                 figures = known[key] = (trace.macs, trace.params, trace.peak_memory_elements)
             macs += figures[0]
             params += figures[1]

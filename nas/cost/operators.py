@@ -79,17 +79,52 @@ _NAMES: Mapping[str, str] = {
 _FREE = frozenset(
     {
         "hard_swish",
-        *("softmax", "mean", "sum", "amax", "max", "max_pool", "avg_pool", "copy", "cat", "transpose", "slice", "reshape"),
+        *(
+            "softmax",
+            "mean",
+            "sum",
+            "amax",
+            "max",
+            "max_pool",
+            "avg_pool",
+            "copy",
+            "cat",
+            "transpose",
+            "slice",
+            "reshape",
+        ),
         *("pad", "upsample_bicubic", "repeat", "arange", "zeros", "ones", "full", "empty", "roll", "index"),
         *("var_mean", "linalg_vector_norm", "reflection_pad2d", "pixel_shuffle", "pixel_unshuffle", "im2col", "col2im"),
         *("new_zeros", "new_ones", "scalar_tensor", "meshgrid", "flip", "gather", "embedding", "argmax", "topk"),
-        *("channel_shuffle", "native_dropout", "std", "var", "cumsum", "unfold", "full_like", "zeros_like", "ones_like"),
+        *(
+            "channel_shuffle",
+            "native_dropout",
+            "std",
+            "var",
+            "cumsum",
+            "unfold",
+            "full_like",
+            "zeros_like",
+            "ones_like",
+        ),
     }
 )
 
 # A deployed engine writes these over their input; for memory they cost nothing new.
 _IN_PLACE = frozenset(
-    {"batch_norm", "relu", "relu6", "hard_swish", "hard_sigmoid", "silu", "gelu", "sigmoid", "leaky_relu", "elu", "tanh"}
+    {
+        "batch_norm",
+        "relu",
+        "relu6",
+        "hard_swish",
+        "hard_sigmoid",
+        "silu",
+        "gelu",
+        "sigmoid",
+        "leaky_relu",
+        "elu",
+        "tanh",
+    }
 )
 
 
@@ -173,7 +208,7 @@ def _product(call: Call) -> int:
 
 def _attention(call: Call) -> int:
     q, k, v = call.shapes[:3]
-    batch = prod(torch.broadcast_shapes(q[:-2], k[:-2]))
+    batch = prod(map(int, torch.broadcast_shapes(q[:-2], k[:-2])))
     return batch * q[-2] * k[-2] * (q[-1] + v[-1])
 
 

@@ -104,7 +104,7 @@ class _Recorder(TorchDispatchMode):
     """Records the ATen calls below; `suspended` while a composite is recorded as one operation."""
 
     def __init__(self, weights: Iterable[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.ops: list[Op] = []
         self.uses: list[Use] = []
         self.uncovered: list[str] = []
@@ -200,4 +200,3 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
             yield value
         elif isinstance(value, (list, tuple)):
             yield from _tensors(value)
-

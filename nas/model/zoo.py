@@ -28,9 +28,7 @@ def mobilenetv2_100(resolution: int = 224, num_classes: int = 1000) -> Architect
         (DepthwiseSeparable(16, act="relu6"),),
         *(tuple(MBConv(c, s if i == 0 else 1, act="relu6") for i in range(n)) for c, n, s in rows),
     )
-    return Architecture(
-        resolution, num_classes, Stem(32, act="relu6"), stages, Head("conv_pool", 1280, act="relu6")
-    )
+    return Architecture(resolution, num_classes, Stem(32, act="relu6"), stages, Head("conv_pool", 1280, act="relu6"))
 
 
 def mobilenetv3_large_100(resolution: int = 224, num_classes: int = 1000) -> Architecture:
@@ -49,9 +47,7 @@ def mobilenetv3_large_100(resolution: int = 224, num_classes: int = 1000) -> Arc
         tuple(mb(160, s, 5, 6.0, True, swish) for s in (2, 1, 1)),
         (Conv(960, kernel_size=1, act=swish),),
     )
-    return Architecture(
-        resolution, num_classes, Stem(16, act=swish), stages, Head("pool_conv", 1280, act=swish)
-    )
+    return Architecture(resolution, num_classes, Stem(16, act=swish), stages, Head("pool_conv", 1280, act=swish))
 
 
 def efficientnet_b0(resolution: int = 224, num_classes: int = 1000) -> Architecture:
@@ -64,9 +60,7 @@ def efficientnet_b0(resolution: int = 224, num_classes: int = 1000) -> Architect
             for c, n, s, k in rows
         ),
     )
-    return Architecture(
-        resolution, num_classes, Stem(32, act="silu"), stages, Head("conv_pool", 1280, act="silu")
-    )
+    return Architecture(resolution, num_classes, Stem(32, act="silu"), stages, Head("conv_pool", 1280, act="silu"))
 
 
 def mobilenetv4_hybrid_medium(resolution: int = 256, num_classes: int = 1000) -> Architecture:
@@ -76,9 +70,7 @@ def mobilenetv4_hybrid_medium(resolution: int = 256, num_classes: int = 1000) ->
         return UniversalInvertedBottleneck(chs, stride, start, kernel_size, exp_ratio, layer_scale=True)
 
     def attention(chs: int, kv_stride: int) -> Block:
-        return MobileAttention(
-            chs, num_heads=4, head_dim=64, kv_stride=kv_stride, multi_query=True, layer_scale=True
-        )
+        return MobileAttention(chs, num_heads=4, head_dim=64, kv_stride=kv_stride, multi_query=True, layer_scale=True)
 
     middle, last = attention(160, 2), attention(256, 1)
     stages: Stages = (

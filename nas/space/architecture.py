@@ -161,4 +161,3 @@ def _plain_numbers(data: object) -> object:
     if isinstance(data, list):
         return [_plain_numbers(v) for v in data]
     return int(data) if isinstance(data, float) and data.is_integer() else data
-

@@ -1,0 +1,122 @@
+"""A supernet: one set of weights that every architecture of a space uses a slice of.
+
+There are no elastic layers and nothing is "active": a subnet is the plain network of its architecture, run by
+`torch.func.functional_call` on slices of the shared weights. For every place a block may stand at, and every family
+that may stand there, the shared weights are those of the largest block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from timm.models._efficientnet_builder import efficientnet_init_weights
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from nas.blocks import Block
+from nas.model.largest import largest_parts
+from nas.model.network import assemble, sequence
+from nas.model.slicing import slice_like
+from nas.space.architecture import Architecture
+from nas.space.space import SearchSpace
+
+Weights = dict[str, Tensor]
+
+
+class Supernet(nn.Module):
+    """Shared weights for every architecture of a space.
+
+    Args:
+        space: the search space.
+        seed: seeds the initial weights.
+    """
+
+    def __init__(self, space: SearchSpace, *, seed: int = 0) -> None:
+        super().__init__()
+        self.space = space
+        self._weightless: dict[object, nn.Module] = {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for path, variants in largest_parts(space):
+                _register_largest(self, path, variants)
+
+    def forward(self, architecture: Architecture, x: Tensor) -> Tensor:
+        """Run one subnet: ``(N, 3, H, W) -> (N, num_classes)``; images are resized to its resolution."""
+        network = self._skeleton(architecture).train(self.training)
+        logits: Tensor = functional_call(network, self._slices(architecture, network), (resized(x, architecture),))
+        return logits
+
+    def weights(self, architecture: Architecture) -> Weights:
+        """Return the views of the shared weights that the architecture's network uses, by its own names."""
+        return self._slices(architecture, self._skeleton(architecture))
+
+    def extract(self, architecture: Architecture) -> nn.Sequential:
+        """Copy a subnet into an ordinary network with the same outputs."""
+        with torch.device("meta"):
+            network = assemble(architecture)
+        weights = {name: w.detach().clone().contiguous() for name, w in self.weights(architecture).items()}
+        network.load_state_dict(weights, assign=True)
+        return network.requires_grad_(True).train(self.training)
+
+    def _slices(self, architecture: Architecture, network: nn.Module) -> Weights:
+        shared = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return {
+            name: slice_like(shared[_shared_name(architecture, name)], tuple(tensor.shape))
+            for name, tensor in network.state_dict(keep_vars=True).items()
+        }
+
+    def _skeleton(self, architecture: Architecture) -> nn.Sequential:
+        """Assemble the network without weights; its blocks are made once per place and description."""
+        made: Iterator[nn.Module] = iter([self._block(*place) for place in architecture.blocks()])
+        stages = [nn.Sequential(*(next(made) for _ in stage)) for stage in architecture.stages]
+        with torch.device("meta"):
+            return sequence(architecture, nn.Sequential(*stages))
+
+    def _block(self, path: str, in_chs: int, block: Block) -> nn.Module:
+        key = (path, in_chs, block)
+        if key not in self._weightless:
+            with torch.device("meta"):
+                self._weightless[key] = block.build(in_chs)
+        return self._weightless[key]
+
+
+def resized(x: Tensor, architecture: Architecture) -> Tensor:
+    """Resize images ``(N, 3, H, W)`` to the architecture's resolution."""
+    size = architecture.resolution
+    if x.shape[-2:] == (size, size):
+        return x
+    return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _shared_name(architecture: Architecture, name: str) -> str:
+    """Return where the weights called `name` in a network lie: families and kinds of head have their own."""
+    first, *rest = name.split(".", 3)
+    if first == "blocks":
+        i, j, own = rest
+        return f"blocks.{i}.{j}.{architecture.stages[int(i)][int(j)].kind}.{own}"
+    return f"stem.{name}" if first in ("conv_stem", "bn1") else f"heads.{architecture.head.kind}.{name}"
+
+
+def _register_largest(root: nn.Module, path: str, variants: Sequence[nn.Module]) -> None:
+    """Register, below `path`, the largest tensor of each name that occurs in the variants of a part."""
+    largest: dict[str, Tensor] = {}
+    parameters: set[str] = set()
+    for module in variants:
+        efficientnet_init_weights(module)
+        parameters.update(name for name, _ in module.named_parameters())
+        for name, tensor in module.state_dict().items():
+            if name not in largest or tensor.numel() > largest[name].numel():
+                largest[name] = tensor.detach()
+    for name, tensor in largest.items():
+        *folders, leaf = f"{path}.{name}".split(".")
+        holder = root
+        for folder in folders:
+            if folder not in holder._modules:
+                holder.add_module(folder, nn.Module())
+            holder = holder.get_submodule(folder)
+        if name in parameters:
+            holder.register_parameter(leaf, nn.Parameter(tensor.clone()))
+        else:
+            holder.register_buffer(leaf, tensor.clone())

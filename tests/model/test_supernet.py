@@ -1,0 +1,76 @@
+"""Weight sharing: a subnet is the extracted network, and the largest holds every other."""
+
+import random
+
+import pytest
+import torch
+
+from nas.model.network import build
+from nas.model.slicing import slice_like
+from nas.model.supernet import Supernet
+from nas.space.document import space_names
+from nas.space.space import load_space
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Supernet:
+    return Supernet(load_space("tiny-hybrid").for_classes(10), seed=0)
+
+
+def sampled_difference(supernet: Supernet, count: int, resolution: int | None = None) -> float:
+    rng, worst = random.Random(0), 0.0
+    for _ in range(count):
+        architecture = supernet.space.sample(rng)
+        x = torch.randn(2, 3, architecture.resolution, architecture.resolution)
+        for training in (False, True):
+            supernet.train(training)
+            extracted = supernet.extract(architecture)
+            with torch.no_grad():
+                worst = max(worst, float((supernet(architecture, x) - extracted(x)).abs().max()))
+    return worst
+
+
+def test_a_subnet_gives_what_its_extracted_network_gives(tiny: Supernet) -> None:
+    assert sampled_difference(tiny, 20) <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", space_names())
+def test_every_space_shares_weights(name: str) -> None:
+    assert sampled_difference(Supernet(load_space(name).for_classes(5)), 5) <= 1e-4
+
+
+def test_an_extracted_network_is_ordinary(tiny: Supernet) -> None:
+    architecture = tiny.space.sample(random.Random(1))
+    extracted = tiny.extract(architecture)
+    plain = build(architecture)
+    assert {k: v.shape for k, v in extracted.state_dict().items()} == {
+        k: v.shape for k, v in plain.state_dict().items()
+    }
+    before = {k: v.clone() for k, v in tiny.state_dict().items()}
+    with torch.no_grad():
+        for parameter in extracted.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(before[k], v) for k, v in tiny.state_dict().items())
+
+
+def test_only_what_a_subnet_uses_gets_gradients(tiny: Supernet) -> None:
+    tiny.zero_grad(set_to_none=True)
+    tiny.train()
+    architecture = tiny.space.smallest()
+    tiny(architecture, torch.randn(4, 3, 32, 32)).sum().backward()
+    used = {name for name, p in tiny.named_parameters() if p.grad is not None}
+    kinds = {f"blocks.{i}.{j}.{b.kind}" for i, stage in enumerate(architecture.stages) for j, b in enumerate(stage)}
+    assert kinds <= {".".join(name.split(".")[:4]) for name in used}
+    assert all(name.startswith(("stem", "heads.pool", *kinds)) for name in used)
+
+
+def test_same_seed_same_weights() -> None:
+    space = load_space("tiny-hybrid").for_classes(3)
+    first, second = Supernet(space, seed=4).state_dict(), Supernet(space, seed=4).state_dict()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_channels_are_leading_and_windows_centred() -> None:
+    shared = torch.arange(4 * 3 * 5 * 5).reshape(4, 3, 5, 5)
+    assert torch.equal(slice_like(shared, (2, 1, 3, 3)), shared[:2, :1, 1:4, 1:4])
