@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas import runs, torch_compat
 from nas.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ def save_winner(folder: Path, architecture: Architecture, network: nn.Module) ->
     """Write a trained network into `folder`, replacing what was there."""
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(network, folder / _WEIGHTS, digest=architecture.digest)
-    partial = folder / (_ARCHITECTURE + ".partial")
-    partial.write_text(architecture.to_json() + "\n", encoding="utf-8")
-    partial.replace(folder / _ARCHITECTURE)
+    runs.write_atomic(folder / _ARCHITECTURE, (architecture.to_json() + "\n").encode())
 
 
 def load_winner(folder: Path) -> tuple[Architecture, nn.Module]:
@@ -37,6 +36,7 @@ def load_winner(folder: Path) -> tuple[Architecture, nn.Module]:
     for name in (_ARCHITECTURE, _WEIGHTS):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: not found; has this run finished?")
+    torch_compat.prepare()
     from nas.model.network import build
     from nas.space.architecture import load_architecture
 
@@ -48,13 +48,11 @@ def load_winner(folder: Path) -> tuple[Architecture, nn.Module]:
 
 def save_weights(module: nn.Module, path: Path, *, digest: str) -> None:
     """Write the parameters and buffers of `module` as safetensors, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     # A copy each: safetensors refuses views and tensors that share memory.
     tensors = {name: t.detach().cpu().clone().contiguous() for name, t in module.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"digest": digest})
-    partial.replace(path)
+    runs.write_atomic(path, save(tensors, metadata={"digest": digest}))
 
 
 def load_weights(module: nn.Module, path: Path, *, digest: str) -> None:

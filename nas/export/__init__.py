@@ -1,7 +1,8 @@
 """Deployable files of a trained network, each checked against the PyTorch module it came from.
 
-One file per format: a module of this folder that defines ``EXPORTER`` (see `formats.Exporter`) is a format, found
-by looking into the folder. `export_run` writes and verifies the winner of a run, `export_module` any module.
+One file per format: a module of this folder that defines ``EXPORTER`` (see `formats.Exporter`) is a format,
+found by looking into the folder. `export_run` writes and verifies the winner of a run, `export_module` any
+module.
 """
 
 from nas.export.formats import Exporter, ModelFacts, exporter, format_names

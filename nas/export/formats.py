@@ -1,7 +1,8 @@
 """What an export format is, and which formats there are.
 
-A format is a module of this folder with a constant ``EXPORTER``. Nothing lists the formats: adding one is adding
-its file. Such modules import their converter inside functions, so that listing the formats stays quick.
+A format is a module of this folder with a constant ``EXPORTER``. Nothing lists the formats: adding one is
+adding its file. Such modules import their converter inside functions, so that listing the formats stays
+quick.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """ONNX: one file with its weights inside, any batch size, input ``image`` (N, C, H, W), output ``logits``.
 
-The graph comes from `torch.export`. The example batch is 2 because an example batch of 1 makes the exporter treat
-the batch as a constant. Whoever deploys the file reads class names, normalisation and digest from its metadata.
+The graph comes from `torch.export`. The example batch is 2 because an example batch of 1 makes the exporter
+treat the batch as a constant. Whoever deploys the file reads class names, normalisation and digest from its
+metadata.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas import runs
 from nas.errors import NasError
 from nas.export.formats import ModelFacts
 
@@ -52,9 +54,7 @@ class OnnxExporter:
         for key, value in metadata(facts).items():
             proto.metadata_props.add(key=key, value=value)
         onnx.checker.check_model(proto)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(proto.SerializeToString())
-        partial.replace(path)
+        runs.write_atomic(path, proto.SerializeToString())
 
     def load(self, path: Path) -> Run:
         """Open `path` in ONNX Runtime with one thread."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas import runs
 from nas.errors import NasError, UserError
 from nas.export.formats import ModelFacts, exporter
 from nas.export.verify import LEAST_AGREEMENT, Verification, verify
@@ -20,6 +21,8 @@ from nas.schema import to_dict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from nas.space.architecture import Architecture
 
 VERIFIED_IMAGES = 64
 
@@ -98,44 +101,41 @@ def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
 def record(folder: Path, verification: Verification) -> None:
     """Put `verification` into ``verification.json``, in place of an earlier one of the same format."""
     path = folder / "verification.json"
-    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    earlier = runs.read_json(path) if path.is_file() else []
     entries = {entry["format"]: entry for entry in earlier}
     # JSON has no infinity: an endless difference is written as null.
     entries[verification.format] = {k: None if v == math.inf else v for k, v in to_dict(verification).items()}
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(list(entries.values()), indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    runs.write_atomic(path, (json.dumps(list(entries.values()), indent=1) + "\n").encode())
 
 
 def read_result(run_dir: Path) -> dict[str, Any]:
     """Return a run's ``result.json``.
 
     Raises:
-        UserError: if it is missing or broken.
+        UserError: if it is missing or damaged.
     """
-    path = run_dir / "result.json"
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{path}: not found; is {str(run_dir)!r} a finished run?") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+    path = run_dir / runs.RESULT
+    if not path.is_file():
+        raise UserError(f"{path}: not found; is {str(run_dir)!r} a finished run?")
+    result = runs.read_json(path)
     if not isinstance(result, dict):
         raise UserError(f"{path}: expected a mapping")
     return result
 
 
-def _held_out(result: dict[str, Any], architecture: Any) -> tuple[Tensor, ModelFacts]:
+def _held_out(result: dict[str, Any], architecture: Architecture) -> tuple[Tensor, ModelFacts]:
+    """Return images of the search split, and what the file says; the test split is not touched."""
     from nas.data import load_data
+    from nas.data.batches import EvaluationBatches
 
     data = load_data(result["data"], resolution=architecture.resolution, seed=result["seed"])
-    images = data.test.images[:VERIFIED_IMAGES]
+    images, _ = next(iter(EvaluationBatches(data, "search", batch_size=VERIFIED_IMAGES, workers=0)))
     facts = ModelFacts(
         resolution=architecture.resolution,
-        class_names=tuple(data.class_names),
-        mean=tuple(data.mean),
-        std=tuple(data.std),
+        class_names=data.class_names,
+        mean=data.mean,
+        std=data.std,
         digest=architecture.digest,
-        macs=result["winner"]["macs"],
+        macs=(result.get("winner") or {}).get("macs"),
     )
     return images, facts

@@ -60,9 +60,7 @@ class Difference:
     top1_agreement: float
 
 
-def verify(
-    module: nn.Module, run: Run, images: Tensor, *, batch_sizes: tuple[int, ...] = (1, 8)
-) -> Difference:
+def verify(module: nn.Module, run: Run, images: Tensor, *, batch_sizes: tuple[int, ...] = (1, 8)) -> Difference:
     """Run `images` through `module` and through `run` at every batch size and return the worst difference.
 
     Args:

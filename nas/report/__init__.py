@@ -1,9 +1,10 @@
-"""Words and pictures for people, made from a run directory's documents alone: ``report.html`` and ``report.md``."""
+"""Words and pictures for people, made from a run directory's documents alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from nas import runs
 from nas.report.documents import load_documents
 from nas.report.facts import NetworkFacts, RunFacts, run_facts
 from nas.report.markdown import render_markdown
@@ -42,8 +43,6 @@ def write_report(run_dir: Path) -> tuple[Path, Path]:
     run = load_facts(run_dir)
     pages = {run_dir / "report.html": render_page(run), run_dir / "report.md": render_markdown(run)}
     for path, text in pages.items():
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        runs.write_atomic(path, text.encode())
     html_path, markdown_path = pages
     return html_path, markdown_path

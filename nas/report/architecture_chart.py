@@ -14,13 +14,13 @@ from nas.report.labels import shortened
 from nas.report.palette import colours
 from nas.report.svg import Markup, drawing, element, joined, text, title
 
-_BOX_WIDTH, _BOX_HEIGHT, _GAP = 132.0, 62.0, 6.0
+_BOX_WIDTH, _BOX_HEIGHT, _GAP = 146.0, 62.0, 6.0
 _PAD, _HEADING, _BETWEEN = 7.0, 22.0, 18.0
 
 
 @dataclass(frozen=True, slots=True)
 class BlockBox:
-    """One block: what it is, its numbers in short, the shape it gives, and everything else for the tooltip."""
+    """One block: what it is, its numbers in short, the shape it gives, all of it for the tooltip."""
 
     kind: str
     numbers: str
@@ -91,9 +91,7 @@ def _head_box(architecture: Mapping[str, Any]) -> BlockBox:
     features = head.get("features")
     numbers = f"{features} features" if features else "mean"
     words = _words({**head, "num_classes": architecture.get("num_classes")})
-    return BlockBox(
-        str(head.get("kind") or "classifier"), numbers, f"{architecture.get('num_classes')} classes", words
-    )
+    return BlockBox(str(head.get("kind") or "classifier"), numbers, f"{architecture.get('num_classes')} classes", words)
 
 
 def _numbers(block: Mapping[str, Any]) -> str:
@@ -123,8 +121,9 @@ def _fitting(frames: Sequence[StageFrame], width: float) -> list[StageFrame]:
     pieces = []
     for frame in frames:
         for start in range(0, len(frame.blocks), most):
-            name = frame.name if start == 0 else f"{frame.name}, continued"
-            pieces.append(StageFrame(name, frame.resolution, frame.blocks[start : start + most]))
+            blocks = frame.blocks[start : start + most]
+            first = StageFrame(frame.name, frame.resolution, blocks)
+            pieces.append(first if start == 0 else StageFrame(f"{frame.name}, continued", "", blocks))
     return pieces
 
 

@@ -44,9 +44,7 @@ class Axes:
         middle = (self.area.left + self.area.right) / 2
         above = self.area.top - 10
         below = self.area.bottom + 35
-        x_title = (
-            text(middle, below, self.x_title, class_="axis-title middle") if self.x_title else Markup("")
-        )
+        x_title = text(middle, below, self.x_title, class_="axis-title middle") if self.x_title else Markup("")
         return joined(text(2, above, self.y_title, class_="axis-title"), x_title)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas import runs
 from nas.errors import UserError
 
 
@@ -31,30 +31,10 @@ def load_documents(run_dir: Path) -> Documents:
     Raises:
         UserError: if the run has no readable result.
     """
-    path = run_dir / "result.json"
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{path}: not found; is {str(run_dir)!r} a finished run?") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+    if not (run_dir / runs.RESULT).is_file():
+        raise UserError(f"{run_dir / runs.RESULT}: not found; is {str(run_dir)!r} a finished run?")
+    result = runs.read_json(run_dir / runs.RESULT)
     if not isinstance(result, dict):
-        raise UserError(f"{path}: expected a mapping")
-    return Documents(run_dir, result, _read_lines(run_dir / "candidates.jsonl"))
-
-
-def _read_lines(path: Path) -> tuple[dict[str, Any], ...]:
-    if not path.is_file():
-        return ()
-    lines = path.read_text(encoding="utf-8").splitlines()
-    entries: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entries.append(json.loads(line))
-        except ValueError as error:
-            if number == len(lines):  # a search that was killed may leave half a line at the end
-                break
-            raise UserError(f"{path}:{number}: not valid JSON ({error})") from None
-    return tuple(entries)
+        raise UserError(f"{run_dir / runs.RESULT}: expected a mapping")
+    records = run_dir / runs.CANDIDATES
+    return Documents(run_dir, result, tuple(runs.read_records(records)) if records.is_file() else ())

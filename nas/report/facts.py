@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from nas.report.documents import Documents
@@ -106,22 +106,27 @@ def best_baseline(run: RunFacts) -> NetworkFacts | None:
     """Return the feasible baseline with the best accuracy (test accuracy, if every one has it)."""
     feasible = [n for n in run.networks if n.role == "baseline" and n.feasible]
     tested = all(n.test_accuracy is not None for n in feasible)
-    return max(
-        feasible, key=lambda n: (n.test_accuracy if tested else n.search_accuracy) or 0.0, default=None
-    )
+    return max(feasible, key=lambda n: (n.test_accuracy if tested else n.search_accuracy) or 0.0, default=None)
 
 
 def _networks(result: Mapping[str, Any]) -> tuple[NetworkFacts, ...]:
-    winner = [_network(result["winner"], "winner")] if result.get("winner") else []
     front = [
         _network(entry, "finalist" if entry.get("test_accuracy") is not None else "front")
         for entry in result.get("front") or ()
     ]
     baselines = [_network(entry, "baseline") for entry in result.get("baselines") or ()]
+    winner = [_winner(result["winner"], baselines)] if result.get("winner") else []
+    baselines = [n for n in baselines if not winner or n.digest != winner[0].digest]
     by_macs = [*winner, *sorted(front, key=_macs), *sorted(baselines, key=_macs)]
     # A baseline is shown as one even where it is on the front: its name says more.
     named = {n.digest for n in (*winner, *baselines)}
     return tuple(n for n in by_macs if n.role in ("winner", "baseline") or n.digest not in named)
+
+
+def _winner(entry: Mapping[str, Any], baselines: Sequence[NetworkFacts]) -> NetworkFacts:
+    winner = _network(entry, "winner")
+    same = next((n.name for n in baselines if n.digest and n.digest == winner.digest), None)
+    return replace(winner, name=f"{winner.name} ({same})") if same else winner
 
 
 def _macs(network: NetworkFacts) -> int:

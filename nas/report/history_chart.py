@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from nas import pareto
 from nas.report.axes import Axes, steps
 from nas.report.facts import CandidateFacts, RunFacts
 from nas.report.labels import Box
-from nas.report.pareto_chart import MOST_POINTS, staircase, thinned
+from nas.report.pareto_chart import MOST_POINTS, thinned
 from nas.report.scales import Scale, fit
 from nas.report.svg import Markup, drawing, element, joined
 
@@ -20,7 +21,7 @@ class HistoryData:
     Attributes:
         tried: evaluation and accuracy of every trained candidate.
         best: where the best accuracy so far rose.
-        area: where the area under the front (accuracy against the logarithm of MACs) grew, as a share of its end.
+        area: where the area under the front (accuracy against log MACs) grew, as a share of its end.
         evaluations: how many candidates there were, with those over the budget.
     """
 
@@ -38,22 +39,16 @@ def history_data(run: RunFacts) -> HistoryData:
     for i, accuracy in tried:
         if not best or accuracy > best[-1][1]:
             best.append((i, accuracy))
-    places = [(i, (math.log10(c.macs), c.accuracy or 0.0)) for i, c in counted]
+    places = [(i, (c.accuracy or 0.0, math.log10(c.macs))) for i, c in counted]
     return HistoryData(tried, tuple(best), tuple(_area_growth(places)), len(run.candidates))
-
-
-def dominated_area(front: tuple[tuple[float, float], ...], right: float, bottom: float) -> float:
-    """Return the area right of and below `front`, out to the corner (`right`, `bottom`)."""
-    ends = [x for x, _ in front[1:]] + [right]
-    return sum((end - x) * (y - bottom) for (x, y), end in zip(front, ends, strict=True))
 
 
 def draw_history(data: HistoryData, width: float) -> Markup:
     """Draw the two courses above each other, `width` pixels wide."""
     height = 378.0 if data.area else 262.0
-    x = Scale(0, max(1, data.evaluations), 44, width - 12)
+    x = Scale(0, max(1, data.evaluations), 44, width - 22)
     above = Axes(
-        Box(44, 30, width - 12, 216),
+        Box(44, 30, width - 22, 216),
         x,
         _accuracy_scale(data),
         _x_title(not data.area),
@@ -62,9 +57,7 @@ def draw_history(data: HistoryData, width: float) -> Markup:
     parts = [above.draw(), _draw_tried(data, above), _draw_course(data.best, above, data.evaluations, "best")]
     if data.area:
         y = Scale(0, 100, 330, 268)
-        below = Axes(
-            Box(44, 268, width - 12, 330), x, y, _x_title(True), "area under the front (% of its end)"
-        )
+        below = Axes(Box(44, 268, width - 22, 330), x, y, _x_title(True), "area under the front (% of its end)")
         parts += [below.draw(), _draw_course(data.area, below, data.evaluations, "area")]
     return drawing(width, height, *parts, label="Best accuracy and area under the front by evaluation")
 
@@ -74,17 +67,18 @@ def _trained(candidate: CandidateFacts) -> bool:
 
 
 def _area_growth(places: list[tuple[int, tuple[float, float]]]) -> list[tuple[int, float]]:
+    """Follow the area of (accuracy, log MACs) that the front so far dominates."""
     if not places:
         return []
-    right = max(x for _, (x, _) in places)
-    bottom = min(y for _, (_, y) in places)
-    front: tuple[tuple[float, float], ...] = ()
+    worst = (min(accuracy for _, (accuracy, _) in places), max(cost for _, (_, cost) in places))
+    front: list[pareto.Point] = []
     growth: list[tuple[int, float]] = []
     for i, point in places:
-        grown = staircase((*front, point))
+        points = [*front, point]
+        grown = [points[j] for j in pareto.front(points)]
         if grown != front:
             front = grown
-            growth.append((i, dominated_area(front, right, bottom)))
+            growth.append((i, pareto.hypervolume(front, worst)))
     end = growth[-1][1]
     return [(i, 100 * area / end) for i, area in growth] if end > 0 else []
 

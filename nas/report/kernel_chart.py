@@ -103,17 +103,13 @@ def _draw_shares(data: KernelData, colour: Mapping[str, str], width: float) -> t
         hint = title(f"{kind}: {milliseconds(latency_ms)}, {percent(share)}")
         wide = share * width
         parts.append(
-            element(
-                "rect", *hint, x=x, y=22, width=max(0.0, wide - 1), height=22, class_=f"bar {colour[kind]}"
-            )
+            element("rect", *hint, x=x, y=22, width=max(0.0, wide - 1), height=22, class_=f"bar {colour[kind]}")
         )
         x += wide
         room = text_width(words) + 30
         if legend_x and legend_x + room > width:
             legend_x, legend_y = 0.0, legend_y + 20
-        parts.append(
-            element("rect", x=legend_x, y=legend_y - 10, width=11, height=11, class_=f"bar {colour[kind]}")
-        )
+        parts.append(element("rect", x=legend_x, y=legend_y - 10, width=11, height=11, class_=f"bar {colour[kind]}"))
         parts.append(text(legend_x + 16, legend_y, words, class_="legend-name"))
         legend_x += room
     return joined(*parts), legend_y

@@ -105,6 +105,4 @@ def _badness(box: Box, rank: int, taken: Sequence[Box], markers: Sequence[Box], 
     covered_labels = sum(box.overlap(b) for b in taken)
     covered_markers = sum(box.overlap(b) for b in markers)
     covered_dots = sum(box.overlap(b) > 0 for b in dots)
-    return (
-        1000 * (covered_labels > 0) + 20 * covered_labels + 6 * covered_markers + 5 * covered_dots + 2 * rank
-    )
+    return 1000 * (covered_labels > 0) + 20 * covered_labels + 6 * covered_markers + 5 * covered_dots + 2 * rank

@@ -52,9 +52,7 @@ def _kernels(run: RunFacts) -> str:
     if not data.bars:
         return ""
     kinds = ", ".join(f"{_safe(kind)} {percent(share, 0)}" for kind, _, share in data.kinds)
-    rows = tuple(
-        (bar.label, str(bar.count), milliseconds(bar.latency_ms), percent(bar.share)) for bar in data.bars
-    )
+    rows = tuple((bar.label, str(bar.count), milliseconds(bar.latency_ms), percent(bar.share)) for bar in data.bars)
     table = to_markdown(Table(("kernel", "count", "est. latency", "share"), rows))
     return f"## Where the time goes\n\nShare by kind: {kinds}.\n\n{table}"
 

@@ -1,8 +1,8 @@
-"""The report as one HTML file that needs nothing else: no network, no scripts, light and dark, wide and narrow."""
+"""The report as one HTML file that needs nothing else: no network, no scripts; light and dark, wide and narrow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from nas.report import words
@@ -16,6 +16,7 @@ from nas.report.svg import Markup, element, escaped, joined
 from nas.report.tables import networks_table, shortlist, to_html
 
 _FULL = (("wide", 1080.0), ("medium", 700.0), ("narrow", 340.0))
+_MARKERS = (("winner", "winner"), ("baseline", "baseline (hollow: over budget)"), ("seed", "seed"))
 _HALF = (("wide", 528.0), ("medium", 700.0), ("narrow", 340.0))
 
 
@@ -76,22 +77,14 @@ def _trade_off(run: RunFacts) -> Markup:
         _figure(lambda width, tips: draw_pareto(by_macs, width, tooltips=tips), _HALF),
         class_="pair",
     )
-    return _section("Accuracy against cost", _legend(), charts)
+    return _section("Accuracy against cost", _legend({m.kind for m in by_macs.markers}), charts)
 
 
-def _legend() -> Markup:
-    entries = (
-        ("winner", "winner"),
-        ("baseline", "baseline (hollow: over budget)"),
-        ("seed", "seed"),
-        ("candidate", "candidate"),
-        ("front", "Pareto front"),
-    )
-    return element(
-        "p",
-        *(element("span", element("i", class_=f"key {kind}"), escaped(name)) for kind, name in entries),
-        class_="legend",
-    )
+def _legend(kinds: Collection[str]) -> Markup:
+    entries = [(kind, name) for kind, name in _MARKERS if kind in kinds]
+    entries += [("candidate", "candidate"), ("front", "Pareto front")]
+    keys = (element("span", element("i", class_=f"key {kind}"), escaped(name)) for kind, name in entries)
+    return element("p", *keys, class_="legend")
 
 
 def _architecture(run: RunFacts) -> Markup:
@@ -101,8 +94,8 @@ def _architecture(run: RunFacts) -> Markup:
     frames = architecture_data(document)
     resolution = document["resolution"]
     key = (
-        f"Input {resolution} × {resolution}. Each box is a block: kernel size, / stride, e expansion; then output "
-        "channels and resolution."
+        f"Input {resolution} × {resolution}. Each box is a block: kernel size, / stride, e expansion; "
+        "then output channels and resolution."
     )
     return _section(
         "The winner",
@@ -115,7 +108,8 @@ def _kernels(run: RunFacts) -> Markup:
     data = kernel_data(run.winner_document.get("kernels") or ())
     if not data.bars:
         return Markup("")
-    note = f"{data.shown} of {data.total} kernels make up {percent(data.shown_share, 0)} of the estimated latency."
+    share = percent(data.shown_share, 0)
+    note = f"{data.shown} of {data.total} kernels make up {share} of the estimated latency."
     return _section(
         "Where the time goes",
         element("p", escaped(note), class_="note"),
@@ -147,9 +141,7 @@ def _evidence(run: RunFacts) -> Markup:
 
 def _course(run: RunFacts) -> Markup:
     checks = [element("li", escaped(line)) for line in words.verifications(run)]
-    exported = (
-        joined(element("h3", escaped("Exported files")), element("ul", *checks)) if checks else Markup("")
-    )
+    exported = joined(element("h3", escaped("Exported files")), element("ul", *checks)) if checks else Markup("")
     return _section("The run", _pairs(words.course(run)), exported)
 
 

@@ -1,7 +1,7 @@
 """Colours that people with any kind of colour vision can tell apart.
 
-Okabe and Ito, "Color Universal Design", 2008. Drawings name a colour by its class (``c0`` .. ``c7``); the page's style
-sheet gives each class its shade for light and dark.
+Okabe and Ito, "Color Universal Design", 2008. Drawings name a colour by its class (``c0`` .. ``c7``); the
+page's style sheet gives each class its shade for light and dark.
 """
 
 from __future__ import annotations

@@ -1,19 +1,21 @@
 """The trade-off: accuracy against MACs or latency, with the front, the budget, baselines and the winner.
 
-`pareto_data` picks what is shown; `draw_pareto` only draws it. Candidates over the budget were never trained, so they
-have a place on the horizontal axis alone: they are faint strokes at its foot.
+`pareto_data` picks what is shown; `draw_pareto` only draws it. Candidates over the budget were never trained, so
+they have a place on the horizontal axis alone: they are faint strokes at its foot.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nas import pareto
 from nas.report.axes import Axes, steps
 from nas.report.facts import CandidateFacts, NetworkFacts, RunFacts
-from nas.report.labels import Box, place
+from nas.report.labels import Box, Label, place
 from nas.report.numbers import compact, milliseconds, percent
 from nas.report.scales import Scale, fit
 from nas.report.svg import Markup, drawing, element, joined, text, title
@@ -72,9 +74,7 @@ def pareto_data(run: RunFacts, measure: Measure) -> ParetoData:
     return ParetoData(
         measure=measure,
         points=tuple(shown),
-        untrained=tuple(
-            getattr(c, measure) / _SIZES[measure] for c in run.candidates if c.state == "infeasible"
-        ),
+        untrained=tuple(getattr(c, measure) / _SIZES[measure] for c in run.candidates if c.state == "infeasible"),
         front=staircase((p.x, p.y) for p in [*shown, *(m.point for m in markers if m.feasible)]),
         markers=markers,
         budget=None if limit is None else limit / _SIZES[measure],
@@ -82,14 +82,9 @@ def pareto_data(run: RunFacts, measure: Measure) -> ParetoData:
 
 
 def staircase(points: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Return the points that no other is left of and above, from left to right."""
-    best = -math.inf
-    front = []
-    for x, y in sorted(set(points), key=lambda p: (p[0], -p[1])):
-        if y > best:
-            best = y
-            front.append((x, y))
-    return tuple(front)
+    """Return the points (cost, accuracy) that no other beats, from left to right."""
+    entries = list(points)
+    return tuple(entries[i] for i in pareto.front([(accuracy, cost) for cost, accuracy in entries]))
 
 
 def thinned(points: Sequence[tuple[float, float]], cell: float, most: int) -> list[int]:
@@ -104,7 +99,7 @@ def thinned(points: Sequence[tuple[float, float]], cell: float, most: int) -> li
 def draw_pareto(data: ParetoData, width: float, *, tooltips: bool = True) -> Markup:
     """Draw the chart `width` pixels wide."""
     height = min(400.0, max(300.0, 0.72 * width))
-    axes = _axes(data, Box(44, 30, width - 12, height - 62))
+    axes = _axes(data, Box(44, 30, width - 16, height - 62))
     seen = [(axes.x(p.x), axes.y(p.y)) for p in data.points]
     return drawing(
         width,
@@ -114,7 +109,7 @@ def draw_pareto(data: ParetoData, width: float, *, tooltips: bool = True) -> Mar
         _draw_untrained(data, axes),
         _draw_front(data, axes),
         _draw_points(data.points, seen, tooltips),
-        *(_draw_marker(m, axes.x(m.point.x), axes.y(m.point.y)) for m in data.markers),
+        *(_draw_marker(m, axes.x(m.point.x), axes.y(m.point.y)) for m in reversed(data.markers)),
         _draw_names(data, axes, seen),
         label=f"Search accuracy against {_TITLES[data.measure]}",
     )
@@ -160,9 +155,9 @@ def _axes(data: ParetoData, area: Box) -> Axes:
     points = [*data.points, *(m.point for m in data.markers)]
     across = [p.x for p in points] + ([] if data.budget is None else [data.budget])
     reach = _UNTRAINED_REACH * max(across, default=math.inf)
-    across += [x for x in data.untrained if x <= reach]
+    across += [x for x in data.untrained if not points or x <= reach]
     x = fit(across, area.left, area.right, may_log=True)
-    y = fit([p.y for p in points], area.bottom, area.top)
+    y = fit([p.y for p in points] or [0.0, 100.0], area.bottom, area.top)
     capped = Scale(y.low, min(y.high, 101.0), y.start, y.stop)
     return Axes(area, x, capped, _TITLES[data.measure], "search accuracy (%)")
 
@@ -198,9 +193,9 @@ def _draw_untrained(data: ParetoData, axes: Axes) -> Markup:
     beyond = len(data.untrained) - len(inside)
     places = sorted({round(x) for x in inside})
     strokes = element("path", d="".join(f"M{x} {area.bottom:.0f}v-9" for x in places), class_="untrained")
-    words = f"strokes: {len(data.untrained)} over budget, never trained"
-    words += f" ({beyond} beyond this axis)" if beyond else ""
-    note = text((area.left + area.right) / 2, area.bottom + 54, words, class_="note middle")
+    words = f"strokes: {len(data.untrained)} over budget, untrained"
+    words += f" ({beyond} off the axis)" if beyond else ""
+    note = text((area.left + area.right) / 2 - 16, area.bottom + 54, words, class_="note middle")
     return joined(strokes, note) if data.untrained else Markup("")
 
 
@@ -252,14 +247,32 @@ def _draw_names(data: ParetoData, axes: Axes, seen: Sequence[tuple[float, float]
     points = [(axes.x(m.point.x), axes.y(m.point.y), m.name) for m in data.markers]
     area = axes.area
     bounds = Box(area.left + 2, area.top + 2, area.right - 2, area.bottom - 2)
-    kinds = {m.name: m.kind for m in data.markers}
-    parts = []
-    for label in place(points, bounds, seen):
-        middle = (label.box.left + label.box.right) / 2
-        if label.far:
-            near_x = min(max(label.x, label.box.left), label.box.right)
-            near_y = min(max(label.y, label.box.top), label.box.bottom)
-            parts.append(element("line", x1=label.x, y1=label.y, x2=near_x, y2=near_y, class_="leader"))
-        kind = "winner" if kinds.get(label.text) == "winner" else "other"
-        parts.append(text(middle, label.box.bottom - 4, label.text, class_=f"name middle {kind}"))
-    return joined(*parts)
+    winner = next((m.name for m in data.markers if m.kind == "winner"), None)
+    labels = place(points, bounds, [*seen, *_along_lines(data, axes)])
+    return joined(*(_draw_name(label, "winner" if label.text == winner else "other") for label in labels))
+
+
+def _draw_name(label: Label, kind: str) -> Markup:
+    box = label.box
+    name = text((box.left + box.right) / 2, box.bottom - 4, label.text, class_=f"name middle {kind}")
+    if not label.far:
+        return name
+    x, y = min(max(label.x, box.left), box.right), min(max(label.y, box.top), box.bottom)
+    return joined(element("line", x1=label.x, y1=label.y, x2=x, y2=y, class_="leader"), name)
+
+
+def _along_lines(data: ParetoData, axes: Axes) -> list[tuple[float, float]]:
+    """Return points along the front and the budget, for names to keep clear of."""
+    corners = [(axes.x(x), axes.y(y)) for x, y in data.front]
+    found = []
+    for (x, y), (next_x, next_y) in itertools.pairwise(corners):
+        found += [(at, y) for at in _every(x, next_x)] + [(next_x, at) for at in _every(next_y, y)]
+    if corners:
+        found += [(at, corners[-1][1]) for at in _every(corners[-1][0], axes.area.right)]
+    if data.budget is not None:
+        found += [(axes.x(data.budget), at) for at in _every(axes.area.top, axes.area.bottom)]
+    return found
+
+
+def _every(start: float, stop: float, step: float = 8.0) -> list[float]:
+    return [start + i * step for i in range(int(max(0.0, stop - start) // step) + 1)]

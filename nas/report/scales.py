@@ -25,9 +25,7 @@ class Scale:
 
     def ticks(self, count: int) -> list[float]:
         """Return about `count` round values within the scale."""
-        found = (
-            log_ticks(self.low, self.high, count) if self.log else linear_ticks(self.low, self.high, count)
-        )
+        found = log_ticks(self.low, self.high, count) if self.log else linear_ticks(self.low, self.high, count)
         return found or [self.low]
 
 

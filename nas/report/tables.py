@@ -56,11 +56,7 @@ def networks_table(networks: Sequence[NetworkFacts]) -> Table:
 def shortlist(networks: Sequence[NetworkFacts], most: int = 20) -> tuple[NetworkFacts, ...]:
     """Leave out members of a long front, evenly, so that `most` of those that are only on the front stay."""
     plain = [n for n in networks if n.role == "front"]
-    kept = (
-        {id(plain[i * len(plain) // most]) for i in range(most)}
-        if len(plain) > most
-        else {id(n) for n in plain}
-    )
+    kept = {id(plain[i * len(plain) // most]) for i in range(most)} if len(plain) > most else {id(n) for n in plain}
     return tuple(n for n in networks if n.role != "front" or id(n) in kept)
 
 
@@ -74,9 +70,7 @@ def to_text(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """Write a table in Markdown, with its columns aligned in the source as well."""
-    safe = Table(
-        _safe_cells(table.headers), tuple(_safe_cells(row) for row in table.rows), table.left, table.marked
-    )
+    safe = Table(_safe_cells(table.headers), tuple(_safe_cells(row) for row in table.rows), table.left, table.marked)
     widths = [max(3, width) for width in _widths(safe)]
     rule = ["-" * w if i < table.left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     rows = [_padded(safe, safe.headers, widths), rule, *(_padded(safe, row, widths) for row in safe.rows)]
@@ -105,9 +99,7 @@ def markdown_safe(text: str) -> str:
 
 def display_width(text: str) -> int:
     """Count the columns that `text` takes in a terminal: wide characters take two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 _COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -118,9 +110,7 @@ def _share(header: str, values: Sequence[float | None]) -> tuple[str, list[str]]
     return header, _written(values, lambda value: f"{100 * value:.1f}")
 
 
-def _scaled(
-    header: str, values: Sequence[float | None], units: Sequence[tuple[float, str]]
-) -> tuple[str, list[str]]:
+def _scaled(header: str, values: Sequence[float | None], units: Sequence[tuple[float, str]]) -> tuple[str, list[str]]:
     known = sorted(v for v in values if v is not None)
     middle = known[len(known) // 2] if known else 0.0
     size, unit = next((u for u in units if middle >= u[0]), units[-1])

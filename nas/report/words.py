@@ -54,9 +54,7 @@ def limits(run: RunFacts) -> str:
     parts = []
     if budget.get("latency_ms") is not None:
         parts.append(f"latency at most {milliseconds(budget['latency_ms'])}")
-    parts += [
-        f"{name} at most {write(budget[key])}" for key, name, write in _LIMITS if budget.get(key) is not None
-    ]
+    parts += [f"{name} at most {write(budget[key])}" for key, name, write in _LIMITS if budget.get(key) is not None]
     said = ", ".join(parts) or "none"
     share = budget.get("feasible_share")
     if budget.get("derived"):
@@ -70,7 +68,6 @@ def tiles(run: RunFacts) -> tuple[Tile, ...]:
     if winner is None:
         return ()
     rival = best_baseline(run)
-    rival = None if rival is None or rival.digest == winner.digest else rival
     return (
         _accuracy_tile(winner, rival),
         Tile("estimated latency", milliseconds(winner.latency_ms), _latency_note(run, winner)),
@@ -94,9 +91,7 @@ def evidence(run: RunFacts) -> tuple[str, Pairs, tuple[str, ...]]:
     """Return what the latencies rest on: a sentence, the figures, the sources."""
     found: Mapping[str, Any] = run.result.get("evidence") or {}
     kind = str(found.get("kind") or "")
-    sentence = _EVIDENCE.get(
-        kind, f"The profile's evidence is {kind!r}." if kind else "The profile gives no evidence."
-    )
+    sentence = _EVIDENCE.get(kind, f"The profile's evidence is {kind!r}." if kind else "The profile gives no evidence.")
     pairs: list[tuple[str, str]] = []
     if kind != "datasheet":
         pairs = [
@@ -114,9 +109,9 @@ def networks_note(run: RunFacts, shown: int) -> str:
     left_out = len(run.networks) - shown
     more = f" {left_out} more members of the front are in result.json." if left_out else ""
     return (
-        "Search accuracy is measured on a split held out of training and compares candidates. Test accuracy is "
-        "measured once, after final training, for finalists and baselines only. Accuracy per GMAC is percentage "
-        "points of accuracy per 10⁹ multiply-adds." + more
+        "Search accuracy is measured on a split held out of training and compares candidates. Test accuracy "
+        "is measured once, after final training, for finalists and baselines only. Accuracy per GMAC is "
+        "percentage points of accuracy per 10⁹ multiply-adds." + more
     )
 
 
@@ -158,9 +153,7 @@ def commands(run: RunFacts) -> Pairs:
 
 def _accuracy_tile(winner: NetworkFacts, rival: NetworkFacts | None) -> Tile:
     tested = winner.test_accuracy is not None
-    name, value = (
-        ("test accuracy", winner.test_accuracy) if tested else ("search accuracy", winner.search_accuracy)
-    )
+    name, value = ("test accuracy", winner.test_accuracy) if tested else ("search accuracy", winner.search_accuracy)
     if rival is None:
         return Tile(name, percent(value), "")
     other = rival.test_accuracy if tested else rival.search_accuracy
@@ -196,9 +189,7 @@ def _selection(run: RunFacts) -> str:
 
 
 def _verification(entry: Mapping[str, Any]) -> str:
-    word = (
-        "computes what PyTorch computes" if entry.get("passed") else "was REJECTED: it differs from PyTorch"
-    )
+    word = "computes what PyTorch computes" if entry.get("passed") else "was REJECTED: it differs from PyTorch"
     difference = entry.get("max_abs_difference")
     return (
         f"{entry.get('format')} {word} ({entry.get('images')} images, largest difference "

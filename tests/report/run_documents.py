@@ -206,8 +206,8 @@ def _result(name, winner, front, baselines, candidates):
             "spearman": 0.98,
             "sources": ["Jetson benchmark tables, JetPack 6.0, TensorRT 10.0, float16, batch 1"],
         },
-        "verdict": "The winner reaches 96.8 % test accuracy within the budget: 3.1 points more than mobilenetv2, "
-        "the best baseline that fits, for 76 % more MACs.",
+        "verdict": "The winner reaches 96.8 % test accuracy within the budget: 3.1 points more than "
+        "mobilenetv2, the best baseline that fits, for 76 % more MACs.",
         "counts": {"evaluated": len(candidates), "infeasible": infeasible, "failed": 0, "duplicates": 4},
         "seconds": {"supernet": 41.2, "search": 38.0, "finalists": 62.5, "export": 4.1, "total": 146.0},
         "verification": [
