@@ -167,23 +167,15 @@ def _draw_budget(data: ParetoData, axes: Axes) -> Markup:
         return Markup("")
     x, area = axes.x(data.budget), axes.area
     words = f"budget {data.budget:.3g}" + (" ms" if data.measure == "latency_ms" else " M")
-    left_side = x > (area.left + area.right) / 2
+    before = x > (area.left + area.right) / 2
+    # Near the left edge the name would stand on the title of the vertical axis.
+    y = area.top - 10 if x > area.left + 130 else area.top + 14
+    wide, high = max(0.0, area.right - x), area.bottom - area.top
+    name_class = "budget-name end" if before else "budget-name"
     return joined(
-        element(
-            "rect",
-            x=x,
-            y=area.top,
-            width=max(0.0, area.right - x),
-            height=area.bottom - area.top,
-            class_="over-budget",
-        ),
+        element("rect", x=x, y=area.top, width=wide, height=high, class_="over-budget"),
         element("line", x1=x, x2=x, y1=area.top - 6, y2=area.bottom, class_="budget"),
-        text(
-            x - 5 if left_side else x + 5,
-            area.top - 10,
-            words,
-            class_="budget-name end" if left_side else "budget-name",
-        ),
+        text(x - 5 if before else x + 5, y, words, class_=name_class),
     )
 
 
@@ -248,7 +240,8 @@ def _draw_names(data: ParetoData, axes: Axes, seen: Sequence[tuple[float, float]
     area = axes.area
     bounds = Box(area.left + 2, area.top + 2, area.right - 2, area.bottom - 2)
     winner = next((m.name for m in data.markers if m.kind == "winner"), None)
-    labels = place(points, bounds, [*seen, *_along_lines(data, axes)])
+    dots = [seen[i] for i in thinned(seen, 6.0, MOST_POINTS)]
+    labels = place(points, bounds, [*dots, *_along_lines(data, axes)])
     return joined(*(_draw_name(label, "winner" if label.text == winner else "other") for label in labels))
 
 

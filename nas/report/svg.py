@@ -70,7 +70,8 @@ def drawing(width: float, height: float, *children: Markup, label: str) -> Marku
 
 def number(value: float) -> str:
     """Write a coordinate shortly: one decimal at most."""
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0") if value > -0.05 else f"{value:.1f}"
+    written = f"{value:.1f}".removesuffix(".0")
+    return "0" if written == "-0" else written
 
 
 def _attribute_name(name: str) -> str:

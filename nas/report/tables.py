@@ -36,11 +36,11 @@ def networks_table(networks: Sequence[NetworkFacts]) -> Table:
     columns = (
         _share("search accuracy (%)", [n.search_accuracy for n in networks]),
         _share("test accuracy (%)", [n.test_accuracy for n in networks]),
-        _scaled("MACs", [n.macs for n in networks], _COUNTS),
-        _scaled("params", [n.params for n in networks], _COUNTS),
-        _scaled("est. latency", [n.latency_ms for n in networks], ((1.0, "ms"),)),
-        _scaled("peak memory", [n.peak_memory_bytes for n in networks], _BYTES),
         _scaled("accuracy per GMAC", [n.accuracy_per_gmac for n in networks], ((1.0, "points"),)),
+        _scaled("MACs", [n.macs for n in networks], _COUNTS),
+        _scaled("est. latency", [n.latency_ms for n in networks], ((1.0, "ms"),)),
+        _scaled("params", [n.params for n in networks], _COUNTS),
+        _scaled("peak memory", [n.peak_memory_bytes for n in networks], _BYTES),
     )
     names = [n.name for n in networks]
     roles = [n.role if n.feasible else f"{n.role}, over budget" for n in networks]

@@ -183,7 +183,7 @@ def _against(value: float | None, other: float | None, rival: NetworkFacts | Non
 
 
 def _selection(run: RunFacts) -> str:
-    rule = run.text("select").replace("_", " ")
+    rule = run.text("select").replace("_", " ").replace("per mac", "per MAC")
     slack = run.result.get("accuracy_slack")
     return f"{rule}, within {percent(slack)} of the best accuracy" if rule and slack else rule
 

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from nas.report import words
+from nas.report.documents import Documents
+from nas.report.facts import run_facts
+from tests.report.run_documents import make_run
+
+
+def facts(run):
+    return run_facts(Documents(Path("runs/my run"), run.result, tuple(run.candidates)))
+
+
+def test_datasheet_numbers_are_never_called_measurements():
+    run = make_run()
+    run.result["evidence"]["kind"] = "datasheet"
+    sentence, figures, _ = words.evidence(facts(run))
+    assert "No network was ever measured" in sentence
+    assert figures == ()
+
+
+@pytest.mark.parametrize("kind", ["measured", "published"])
+def test_measured_latencies_come_with_their_error(kind):
+    run = make_run()
+    run.result["evidence"]["kind"] = kind
+    sentence, figures, sources = words.evidence(facts(run))
+    assert kind in sentence
+    assert "estimates" in sentence
+    assert ("cross-validated error (MAPE)", "9.0 %") in figures
+    assert len(sources) == 1
+
+
+def test_the_tiles_compare_with_the_best_baseline_that_fits():
+    tiles = {tile.name: tile for tile in words.tiles(facts(make_run()))}
+    assert tiles["test accuracy"].value == "96.8 %"
+    assert tiles["test accuracy"].note == "mobilenetv2: 93.7 %"
+    assert tiles["estimated latency"].note.endswith("63 % of the budget")
+    assert "than mobilenetv2" in tiles["MACs"].note
+
+
+def test_a_search_without_a_test_shows_search_accuracy():
+    run = make_run()
+    run.result["winner"]["test_accuracy"] = None
+    assert words.tiles(facts(run))[0].name == "search accuracy"
+
+
+def test_no_winner_has_no_tiles_and_a_verdict():
+    run = make_run(complete=0, infeasible=3, baselines=0)
+    run.result["verdict"] = None
+    assert words.tiles(facts(run)) == ()
+    assert words.verdict(facts(run)) == "No network within the budget was found."
+
+
+def test_the_budget_says_where_it_comes_from():
+    run = make_run()
+    run.result["budget"]["params"] = 500_000
+    assert words.limits(facts(run)) == (
+        "latency at most 1.20 ms, parameters at most 500 k (derived from the target and the space); "
+        "41 % of the search space fits"
+    )
+
+
+def test_commands_can_be_pasted():
+    commands = [command for command, _ in words.commands(facts(make_run()))]
+    assert "nas export 'runs/my run' --format onnx" in commands
+
+
+def test_a_rejected_file_is_said_to_be_rejected():
+    run = make_run()
+    run.result["verification"][0] |= {"passed": False, "max_abs_difference": None}
+    [line] = words.verifications(facts(run))
+    assert "REJECTED" in line
+    assert "not finite" in line
