@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
-from nas.artefacts import load_weights, load_winner, save_weights
+from nas.artefacts import load_weights, load_winner, save_weights, save_winner
 from nas.errors import UserError
+from nas.model.network import build
+from nas.model.zoo import zoo_architecture
 
 
 def make_network(seed, width=4):
@@ -41,3 +45,14 @@ def test_a_broken_file_is_refused(tmp_path):
 def test_a_missing_winner_is_one_message(tmp_path):
     with pytest.raises(UserError, match="architecture.json: not found"):
         load_winner(tmp_path)
+
+
+def test_a_winner_comes_back_whole(tmp_path):
+    architecture = replace(zoo_architecture("mobilenetv2_100"), resolution=32, num_classes=3)
+    network = build(architecture, seed=0).eval()
+    save_winner(tmp_path, architecture, network)
+    loaded_architecture, loaded = load_winner(tmp_path)
+    images = torch.randn(2, 3, 32, 32)
+    assert loaded_architecture == architecture
+    assert not loaded.training
+    assert torch.equal(loaded(images), network(images))

@@ -71,12 +71,7 @@ def export_module(
         batch_sizes=chosen.batch_sizes,
         passed=found.relative <= chosen.tolerance and found.top1_agreement >= LEAST_AGREEMENT,
     )
-    record(folder, verification)
-    if not verification.passed:
-        rejected = path.with_name(path.name + ".rejected")
-        unverified.replace(rejected)
-        raise NasError(f"{verification.summary()}; kept as {rejected}")
-    unverified.replace(path)
+    _settle(verification, unverified, path)
     return verification
 
 
@@ -96,6 +91,17 @@ def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
     images, facts = _held_out(result, architecture)
     folder = run_dir / "export"
     return [export_module(network, name, folder, facts=facts, images=images) for name in formats]
+
+
+def _settle(verification: Verification, unverified: Path, path: Path) -> None:
+    """Record the outcome and give the file the name it has earned."""
+    record(path.parent, verification)
+    if verification.passed:
+        unverified.replace(path)
+        return
+    rejected = path.with_name(path.name + ".rejected")
+    unverified.replace(rejected)
+    raise NasError(f"{verification.summary()}; kept as {rejected}")
 
 
 def record(folder: Path, verification: Verification) -> None:

@@ -1,13 +1,16 @@
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from torch import nn
 
+from nas.artefacts import save_winner
 from nas.errors import NasError, UserError
 from nas.export import ModelFacts, export_module, export_run
 from nas.export.run import read_result
+from nas.model.network import build
+from nas.model.zoo import zoo_architecture
 
 FACTS = ModelFacts(8, ("a", "b"))
 IMAGES = torch.randn(9, 3, 8, 8, generator=torch.Generator().manual_seed(3))
@@ -96,11 +99,23 @@ def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [(None, "not found"), ("{", "not valid JSON"), ("[]", "mapping")]
-)
+@pytest.mark.parametrize(("text", "message"), [(None, "not found"), ("{", "not valid JSON"), ("[]", "mapping")])
 def test_a_run_without_a_readable_result_is_refused(tmp_path, text, message):
     if text is not None:
         (tmp_path / "result.json").write_text(text)
     with pytest.raises(UserError, match=message):
         read_result(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_winner_of_a_run_is_exported_and_verified_on_held_out_images(tmp_path):
+    architecture = replace(zoo_architecture("mobilenetv2_100"), resolution=32, num_classes=10)
+    network = build(architecture, seed=0)
+    network(torch.randn(16, 3, 32, 32))  # so that batch norm has seen something
+    save_winner(tmp_path / "winner", architecture, network)
+    result = {"data": "digits", "seed": 0, "winner": {"macs": 123}}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    [verification] = export_run(tmp_path, ["onnx"])
+    assert verification.passed
+    assert verification.images == 64
+    assert (tmp_path / "export" / "model.onnx").stat().st_size == verification.file_bytes
