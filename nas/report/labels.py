@@ -52,7 +52,7 @@ class Label:
 def text_width(words: str, size: float = FONT_SIZE) -> float:
     """Estimate how wide `words` are drawn in a common sans-serif font."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in words)
-    return size * (0.56 * (len(words) - wide) + 1.0 * wide)
+    return size * (0.6 * (len(words) - wide) + 1.0 * wide)
 
 
 def shortened(words: str, width: float, size: float = FONT_SIZE) -> str:
@@ -105,4 +105,4 @@ def _badness(box: Box, rank: int, taken: Sequence[Box], markers: Sequence[Box], 
     covered_labels = sum(box.overlap(b) for b in taken)
     covered_markers = sum(box.overlap(b) for b in markers)
     covered_dots = sum(box.overlap(b) > 0 for b in dots)
-    return 1000 * (covered_labels > 0) + 20 * covered_labels + 6 * covered_markers + 5 * covered_dots + 2 * rank
+    return 1000 * (covered_labels > 0) + 20 * covered_labels + 6 * covered_markers + 8 * covered_dots + 2 * rank
