@@ -154,7 +154,7 @@ def _draw_box(box: BlockBox, x: float, y: float, colour: str) -> Markup:
         *title(box.words),
         element("rect", x=x, y=y, width=_BOX_WIDTH, height=_BOX_HEIGHT, rx=4, class_=f"block {colour}"),
         element("rect", x=x, y=y, width=4, height=_BOX_HEIGHT, rx=2, class_=f"bar {colour}"),
-        text(x + 11, y + 18, shortened(box.kind.replace("_", " "), _BOX_WIDTH - 14), class_="block-kind"),
+        text(x + 11, y + 18, shortened(box.kind.replace("_", " "), _BOX_WIDTH - 14, 11.5), class_="block-kind"),
         text(x + 11, y + 36, box.numbers, class_="block-numbers"),
         text(x + 11, y + 53, box.shape, class_="block-shape"),
     )
