@@ -54,6 +54,17 @@ class Evaluation:
         return cls(data["accuracy"], data["error"], data["seconds"])
 
 
+def build_evaluator(spec: EvaluatorSpec) -> Evaluator:
+    """Build an evaluator in a worker; if that fails, return one that fails for the same reason each time.
+
+    A worker that dies while it starts would be started again and again.
+    """
+    try:
+        return spec.build()
+    except Exception as problem:  # whatever it is, it must reach the user as text
+        return _BrokenEvaluator(problem if isinstance(problem, UserError) else RuntimeError(_one_line(problem)))
+
+
 def run_evaluation(evaluator: Evaluator, architecture: dict[str, Any]) -> Evaluation:
     """Evaluate one architecture; whatever goes wrong with it is told, not raised."""
     start = time.perf_counter()
@@ -114,6 +125,14 @@ class _FunctionEvaluator:
 
     def evaluate(self, architecture: dict[str, Any]) -> float:
         return float(self.function(architecture))
+
+
+@dataclass(frozen=True, slots=True)
+class _BrokenEvaluator:
+    problem: Exception
+
+    def evaluate(self, architecture: dict[str, Any]) -> float:  # noqa: ARG002 - fails before it looks
+        raise self.problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
+import signal
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nas.search.objective import Metrics
 
@@ -104,3 +107,27 @@ def failing_when_deep(architecture):
 
 def not_a_number(architecture):
     return float("nan")
+
+
+def killed_when_wide(architecture):
+    if all(width == 6 for width, _ in architecture["layers"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return accuracy(architecture)
+
+
+@dataclass(frozen=True)
+class NotedSpec:
+    """Notes each time that it is built, and in which process."""
+
+    notes: str
+
+    def build(self):
+        with Path(self.notes).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return self
+
+    def packed(self):
+        return self
+
+    def evaluate(self, architecture):
+        return accuracy(architecture)

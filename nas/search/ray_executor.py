@@ -1,0 +1,101 @@
+"""The Ray executor as the rest of the program sees it: settings, environment, and one call into `ray_tune`.
+
+Ray reads part of its environment when it is imported, so that is set here first; and naming an executor costs
+nothing, because ray is only imported when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.errors import UserError
+from nas.search import cluster
+from nas.search.evaluate import EvaluatorSpec
+from nas.search.executor import OnResult, Outcome, Progress, ShouldStop
+
+if TYPE_CHECKING:
+    from nas.search.study import Study
+
+_ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints even at verbose=0
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a candidate, and most of the time of a short one
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own snapshots are never read
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RayExecutor:
+    """Evaluates on Ray workers, with Ray Tune.
+
+    Attributes:
+        address: ``local`` starts Ray on this machine for the time of the search; ``auto`` or ``HOST:PORT`` joins
+            a cluster that runs.
+        workers: candidates evaluated at once; None takes as many as fit.
+        cpus_per_worker: CPUs, and torch threads, of a worker.
+        gpus_per_worker: GPUs, or a share of one, of a worker.
+    """
+
+    address: str = cluster.LOCAL
+    workers: int | None = None
+    cpus_per_worker: int = 1
+    gpus_per_worker: float = 0
+
+    def __post_init__(self) -> None:
+        cluster.checked_address(self.address)
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"at least one worker is needed, got {self.workers}")
+        if self.cpus_per_worker < 1 or self.gpus_per_worker < 0:
+            wanted = f"{self.cpus_per_worker} and {self.gpus_per_worker}"
+            raise UserError(f"a worker needs 1 CPU or more and 0 GPUs or more, got {wanted}")
+
+    def run(
+        self,
+        study: Study,
+        evaluator_spec: EvaluatorSpec,
+        evaluations: int,
+        on_result: OnResult,
+        should_stop: ShouldStop,
+    ) -> Outcome:
+        """See `Executor.run`."""
+        prepare_environment(self.address)
+        from nas.search import ray_tune
+
+        progress = Progress(study, evaluations, on_result, should_stop)
+        local = self.address == cluster.LOCAL
+        with _scratch() as scratch, ray_tune.connected(self, scratch):
+            spec = evaluator_spec if local else evaluator_spec.packed()
+            ray_tune.run(self, spec, progress, scratch)
+        # Tune takes Ctrl-C for itself and returns as if all were well.
+        return progress.outcome or "interrupted"
+
+
+def prepare_environment(address: str) -> None:
+    """Set what Ray reads from the environment, unless the user set it; before ray is imported."""
+    chosen = dict(_ENVIRONMENT)
+    if address == cluster.LOCAL and "ray" not in sys.modules:
+        # Ray listens beyond this machine; only who has the token may use it.
+        chosen |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in chosen.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder for what Ray and Tune want to write; nothing in it is kept."""
+    # Ray puts sockets below it, whose paths may have 107 bytes: so not the user's TMPDIR.
+    short = Path("/tmp")
+    path = Path(tempfile.mkdtemp(prefix="nas-", dir=short if short.is_dir() else None))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

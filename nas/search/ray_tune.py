@@ -1,0 +1,191 @@
+"""Ray Tune as the executor of a study; the only file that imports ray.
+
+Tune starts workers, replaces lost ones and passes results on. The study is the truth; what Tune writes is thrown
+away, and a resumed search starts a new Tune experiment. Workers are reused from candidate to candidate and keep
+their evaluator.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import tune
+from ray.tune.search import Searcher
+
+from nas.errors import NasError, UserError
+from nas.search import cluster
+from nas.search.candidate import Candidate
+from nas.search.evaluate import Evaluation, EvaluatorSpec, build_evaluator, run_evaluation
+from nas.search.executor import Progress
+
+if TYPE_CHECKING:
+    from nas.search.ray_executor import RayExecutor
+
+# A worker that dies (memory, a lost machine) is replaced this often for one candidate. Errors of the candidate
+# itself are results, and not tried again.
+_MAX_FAILURES = 2
+_OBJECT_STORE_BYTES = 256 * 2**20
+
+
+@contextmanager
+def connected(settings: RayExecutor, scratch: Path) -> Iterator[None]:
+    """Connect to Ray, unless the caller did, and leave it in the end.
+
+    Raises:
+        UserError: if the cluster cannot be joined.
+    """
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if ray.is_initialized():
+        yield
+        return
+    quiet = {"logging_level": "CRITICAL", "log_to_driver": False}
+    if settings.address == cluster.LOCAL:
+        ray.init(
+            address=cluster.LOCAL,  # otherwise a cluster on this machine, or the trace of a dead one, is joined
+            num_cpus=settings.workers * settings.cpus_per_worker if settings.workers else None,
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            # The workers shall find what this process finds, also where nothing is installed.
+            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}},
+            _temp_dir=str(scratch),
+            **quiet,
+        )
+    else:
+        cluster.probe(settings.address)
+        ray.init(address=settings.address, **quiet)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch: Path) -> None:
+    """Evaluate until `progress` has an outcome, or Ctrl-C.
+
+    Raises:
+        UserError: if no worker fits.
+        Exception: what the study or the caller's callbacks raised.
+    """
+    searcher = _StudySearcher(progress, _worker_count(settings))
+    # with_parameters puts the recipe into the object store once, so that its content reaches each node once.
+    worker = tune.with_parameters(_Worker, spec=spec, threads=settings.cpus_per_worker)
+    resources = {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
+    tune.Tuner(
+        tune.with_resources(worker, resources),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=-1,  # the searcher says when it is done
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: str(trial.trial_id),
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str(scratch),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
+            # Without a checkpoint nothing needs a file system that all nodes share.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    ).fit()
+    if searcher.error is not None:
+        raise searcher.error
+
+
+def _worker_count(settings: RayExecutor) -> int:
+    there = ray.cluster_resources()
+    cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+    fits = int(cpus) // settings.cpus_per_worker
+    if settings.gpus_per_worker > 0:
+        fits = min(fits, int(gpus / settings.gpus_per_worker))
+    if fits < 1:
+        wanted = f"{settings.cpus_per_worker} CPUs and {settings.gpus_per_worker:g} GPUs"
+        raise UserError(f"no worker fits: each needs {wanted}, and Ray has {cpus:g} and {gpus:g}")
+    return min(settings.workers or fits, fits)
+
+
+class _StudySearcher(Searcher):  # type: ignore[misc]  # ray has no types
+    """Gives Tune the study's candidates, and the study Tune's results."""
+
+    def __init__(self, progress: Progress, workers: int) -> None:
+        super().__init__()  # no metric: a result without it would end the experiment
+        self.error: Exception | None = None
+        self._progress = progress
+        self._workers = workers
+        self._running: dict[str, Candidate] = {}
+
+    def set_search_properties(self, *_: object, **__: object) -> bool:
+        """Accept what Tune offers; the study knows its goals."""
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the next candidate as a Tune config, None while there is nothing to start, or FINISHED."""
+        # Tune would queue candidates ahead, drawn before the results that they should be drawn from.
+        if self.error is None and len(self._running) < self._workers:
+            with self._kept_errors():
+                candidate = self._progress.next()
+                if candidate is not None:
+                    self._running[trial_id] = candidate
+                    # As text: Tune would otherwise list every number of it as a hyperparameter.
+                    return {"architecture": json.dumps(candidate.architecture.to_dict())}
+        going_on = self.error is None and self._progress.outcome is None
+        return None if going_on else str(Searcher.FINISHED)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Pass a result on; a worker that was lost too often is a failed evaluation."""
+        candidate = self._running.pop(trial_id, None)
+        if candidate is None or self.error is not None:
+            return
+        evaluation = Evaluation(None, f"the worker was lost {_MAX_FAILURES + 1} times (out of memory?)", 0.0)
+        if result is not None and "seconds" in result and not error:
+            evaluation = Evaluation.from_dict(result)
+        with self._kept_errors():
+            self._progress.finish(candidate, evaluation)
+
+    @contextmanager
+    def _kept_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # Tune would bury it in its own; it is raised again when Tune is done
+            self.error = error
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing: the study keeps itself."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Refuse: Tune's experiments are never restored."""
+        raise NasError(f"{checkpoint_path}: a Tune experiment cannot be restored; resume the run instead")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its searcher; the study stays here.
+        return {}
+
+
+class _Worker(tune.Trainable):  # type: ignore[misc]  # ray has no types
+    """Builds its evaluator once, then evaluates one candidate after another."""
+
+    def setup(self, config: dict[str, Any], spec: EvaluatorSpec, threads: int) -> None:
+        """Build the evaluator."""
+        self._architecture = json.loads(config["architecture"])
+        self._evaluator = build_evaluator(spec)
+        if "torch" in sys.modules:
+            import torch
+
+            # More threads than CPUs make workers several times slower.
+            torch.set_num_threads(threads)
+
+    def step(self) -> dict[str, Any]:
+        """Evaluate the candidate."""
+        return {**run_evaluation(self._evaluator, self._architecture).to_dict(), "done": True}
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Go on to the next candidate in the same process."""
+        self._architecture = json.loads(new_config["architecture"])
+        return True

@@ -1,0 +1,77 @@
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nas.errors import UserError
+from nas.search import cluster
+from nas.search.ray_executor import RayExecutor
+
+
+@pytest.mark.parametrize("address", ["local", "auto", "10.0.0.5:6379", "head:6379", "[::1]:6379"])
+def test_legal_addresses(address):
+    assert cluster.checked_address(address) == address
+    assert RayExecutor(address).address == address
+
+
+@pytest.mark.parametrize("address", ["", "head", "head:", ":6379", "head:port", "head:70000", "Auto"])
+def test_illegal_addresses_name_the_legal_ones(address):
+    with pytest.raises(UserError, match="allowed: local, auto, HOST:PORT"):
+        RayExecutor(address)
+
+
+def test_ray_client_is_refused_with_the_alternatives():
+    with pytest.raises(UserError, match=r"--ray-address auto.*ray job submit"):
+        RayExecutor("ray://head:10001")
+
+
+@pytest.mark.parametrize("given", [{"workers": 0}, {"cpus_per_worker": 0}, {"gpus_per_worker": -1}])
+def test_senseless_settings_are_refused(given):
+    with pytest.raises(UserError, match="worker"):
+        RayExecutor(**given)
+
+
+def test_a_dead_address_is_told_quickly():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    start = time.perf_counter()
+    with pytest.raises(UserError, match="no Ray cluster answers"):
+        cluster.probe(f"127.0.0.1:{port}")
+    assert time.perf_counter() - start < 2
+
+
+def test_something_else_at_the_address_does_not_hang(monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(cluster, "_CONNECT", "import time; print('retrying', flush=True); time.sleep(60)")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(UserError, match=r"could not be joined within 0.5 s \(retrying\)"):
+            cluster.probe(f"127.0.0.1:{listener.getsockname()[1]}")
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (
+            "RuntimeError: Version mismatch: The cluster was started with:\n    Ray: 2.58.1\n    Python: 3.11.2\n"
+            "This process on node 10.0.0.5 was started with:\n    Ray: 2.60.0\n    Python: 3.11.2\n",
+            r"another version \(Ray: 2.58.1, Python: 3.11.2, Ray: 2.60.0, Python: 3.11.2\)",
+        ),
+        ("RPC error: InvalidAuthToken: Authentication token is missing", "RAY_AUTH_MODE=token"),
+        ("ConnectionError: Could not find any running Ray instance.", "ray start --head"),
+        ("", "no answer"),
+    ],
+)
+def test_reasons_are_explained(output, message):
+    assert re.search(message, cluster.explain("head:6379", output))
+
+
+def test_naming_an_executor_does_not_import_ray():
+    code = "import sys; from nas.search.ray_executor import RayExecutor; RayExecutor(); print('ray' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
