@@ -56,8 +56,8 @@ def _read(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, AttributeError) as error:
-        # AttributeError: a bare .npy array under the wrong name has no files
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, TypeError) as error:
+        # TypeError: a bare .npy array under the wrong name is no context manager
         raise UserError(f"{path}: cannot be read as an .npz archive of plain arrays ({error})") from None
 
 

@@ -9,7 +9,7 @@ With mixup (Zhang 2018, arXiv 1710.09412) training labels are float32 class prob
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +60,7 @@ class TrainingBatches:
         self._mixup = _mixup(mixup, data.num_classes) if mixup else None
         self._keys = _Keys()
         reader = BatchReader(data.train, data.resolution, data.augmentation)
-        self._raw = _raw_batches(reader, self._keys, _workers(workers, data.train))
+        self._raw = _raw_batches(reader, self._keys, _workers(workers, data.train), keep=True)
 
     def __len__(self) -> int:
         return self._count // self.batch_size
@@ -95,9 +95,7 @@ class EvaluationBatches:
         workers: processes that decode images; None chooses (none for images in memory).
     """
 
-    def __init__(
-        self, data: ImageData, split: SplitName, *, batch_size: int = 256, workers: int | None = None
-    ) -> None:
+    def __init__(self, data: ImageData, split: SplitName, *, batch_size: int = 256, workers: int | None = None) -> None:
         images = data.split(split)
         self.num_images = len(images)
         self._normalise = Normalise(data)
@@ -109,9 +107,7 @@ class EvaluationBatches:
         self._cache: list[Batch] = []
         pixels = self.num_images * 3 * data.resolution**2
         self._keep_floats = pixels * 4 <= _FLOAT_CACHE_BYTES
-        self._kept = (
-            len(self._keys) if pixels <= _BYTE_CACHE_BYTES else len(self._keys) * _BYTE_CACHE_BYTES // pixels
-        )
+        self._kept = len(self._keys) if pixels <= _BYTE_CACHE_BYTES else len(self._keys) * _BYTE_CACHE_BYTES // pixels
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -127,7 +123,7 @@ class EvaluationBatches:
         made = len(self._cache)
         if made == len(self._keys):
             return
-        raw = _raw_batches(self._reader, _Keys(self._keys[made:]), self._workers)
+        raw = _raw_batches(self._reader, _Keys(self._keys[made:]), self._workers, keep=False)
         for number, (pixels, labels) in enumerate(_checked(raw), start=made):
             images = self._normalise(pixels)
             # Two iterators may run at once: only the one that is ahead adds.
@@ -173,7 +169,7 @@ class _InProcess:
 
 
 def _raw_batches(
-    reader: BatchReader, keys: _Keys, workers: int
+    reader: BatchReader, keys: _Keys, workers: int, *, keep: bool
 ) -> _InProcess | DataLoader[RawBatch | UserError]:
     if workers == 0:
         return _InProcess(reader, keys)
@@ -185,7 +181,7 @@ def _raw_batches(
         batch_size=None,  # a key is already a whole batch
         num_workers=workers,
         collate_fn=_unchanged,
-        persistent_workers=True,
+        persistent_workers=keep,
         generator=torch.Generator(),  # else the loader draws from torch's global generator
     )
 
@@ -207,8 +203,9 @@ def _workers(wanted: int | None, images: Images) -> int:
     return 0 if isinstance(images, MemoryImages) else min(_MAX_WORKERS, os.cpu_count() or 1)
 
 
-def _mixup(alpha: float, num_classes: int):  # type: ignore[no-untyped-def] # timm has no types
+def _mixup(alpha: float, num_classes: int) -> Callable[[Tensor, Tensor], Batch]:
     torch_compat.prepare()
     from timm.data import Mixup
 
-    return Mixup(mixup_alpha=alpha, label_smoothing=0.0, num_classes=num_classes)
+    mixup: Callable[[Tensor, Tensor], Batch] = Mixup(mixup_alpha=alpha, label_smoothing=0.0, num_classes=num_classes)
+    return mixup

@@ -85,9 +85,7 @@ def load(spec: str, *, resolution: int, seed: int, root: Path | None) -> ImageDa
     search_folder = next((folder / n for n in _SEARCH_FOLDERS if (folder / n).is_dir()), None)
     test_folder = folder / "test" if (folder / "test").is_dir() else None
     if train_folder == folder and (search_folder or test_folder):
-        raise UserError(
-            f"{folder}: there is a folder {search_folder or test_folder}, but no {folder / 'train'}"
-        )
+        raise UserError(f"{folder}: there is a folder {search_folder or test_folder}, but no {folder / 'train'}")
     class_names = [child.name for child in _subfolders(train_folder)]
     splits = (
         _images(train_folder, class_names),
@@ -104,9 +102,7 @@ def _images(folder: Path, class_names: Sequence[str]) -> Images:
     for child in _subfolders(folder):
         if child.name not in class_names:
             raise unknown_name("class", child.name, class_names, where=str(folder))
-        files = sorted(
-            f for f in child.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")
-        )
+        files = sorted(f for f in child.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
         if not files:
             raise UserError(f"{child}: no images of this class (looked for {', '.join(sorted(SUFFIXES))})")
         paths += [file.relative_to(folder).as_posix() for file in files]

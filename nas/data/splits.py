@@ -115,5 +115,5 @@ def default_augmentation(class_names: Sequence[str], train: Images) -> Augmentat
 
 def mirror_matters(class_names: Sequence[str]) -> bool:
     """Tell whether the classes are characters or name a side: a mirrored image is then another class."""
-    characters = all(re.fullmatch(r"[0-9A-Za-z]{1,3}( - .*)?", name) for name in class_names)
+    characters = all(re.fullmatch(r"([0-9]+|[A-Za-z]{1,2})( - .*)?", name) for name in class_names)
     return characters or any(re.search(r"(?i)(?<![a-z])(left|right)(?![a-z])", name) for name in class_names)

@@ -80,9 +80,7 @@ def load(spec: str, *, resolution: int, seed: int, root: Path | None) -> ImageDa
         raise UserError(f"data {spec!r}: the training split has no images, or images without labels")
     search, test = _held_out(spec, root, resolution)
     names = _class_names(train_set, train.labels)
-    return assemble(
-        name, names, (train, search, test), resolution=resolution, seed=seed, where=f"data {spec!r}"
-    )
+    return assemble(name, names, (train, search, test), resolution=resolution, seed=seed, where=f"data {spec!r}")
 
 
 def _held_out(spec: str, root: Path | None, resolution: int) -> tuple[Images | None, Images | None]:
@@ -99,9 +97,7 @@ def _open(spec: str, split: str, root: Path | None) -> Any:
 
     name = spec.removesuffix("+download")
     try:
-        return create_dataset(
-            name, root=str(root) if root else None, split=split, download=spec.endswith("+download")
-        )
+        return create_dataset(name, root=str(root) if root else None, split=split, download=spec.endswith("+download"))
     except (ImportError, RuntimeError, OSError, AssertionError, ValueError, KeyError) as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         hint = "" if spec.endswith("+download") else f"; to download it, ask for {spec}+download"

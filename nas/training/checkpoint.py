@@ -41,9 +41,7 @@ def load_state(path: Path) -> dict[str, Any]:
         zipfile.BadZipFile,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"{path}: not a readable training state ({reason}); delete it to train anew"
-        ) from None
+        raise UserError(f"{path}: not a readable training state ({reason}); delete it to train anew") from None
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise UserError(f"{path}: not a training state of format {_FORMAT}; delete it to train anew")
     return state

@@ -269,9 +269,7 @@ class _Run:
             torch.set_rng_state(state["rng"])
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{path}: belongs to another network ({reason}); delete it to train anew"
-            ) from None
+            raise UserError(f"{path}: belongs to another network ({reason}); delete it to train anew") from None
         self.history = list(state["history"])
 
 

@@ -24,7 +24,7 @@ class Recipe:
         warmup_fraction: share of all steps over which the learning rate rises linearly.
         label_smoothing: probability spread evenly over all classes (Szegedy 2016, arXiv 1512.00567).
         optimizer: the optimizer's name in timm.
-        momentum: for sgd.
+        momentum: for sgd, which is Nesterov's here.
         grad_clip: largest gradient norm; None clips nothing.
         ema_decay: decay of the weights' moving average, which is what training returns; None keeps the last
             weights.
@@ -34,9 +34,9 @@ class Recipe:
         seed: decides order, augmentation and dropout.
     """
 
-    epochs: int = 60
+    epochs: int = 40
     batch_size: int = 64
-    lr: float = 2e-3
+    lr: float = 4e-3
     weight_decay: float = 0.05
     warmup_fraction: float = 0.1
     label_smoothing: float = 0.1
@@ -50,10 +50,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "lr", "distill_temperature"):
+        for name in ("epochs", "batch_size", "lr", "momentum", "distill_temperature"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("weight_decay", "mixup", "momentum"):
+        for name in ("weight_decay", "mixup"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("warmup_fraction", "label_smoothing", "distill_weight"):
@@ -72,5 +72,5 @@ class Recipe:
 def default_recipe(data: ImageData, *, seed: int = 0) -> Recipe:
     """Return a recipe that suits the size of the data set."""
     if len(data.train) < _SMALL_SET:
-        return Recipe(epochs=60, batch_size=64, seed=seed)
+        return Recipe(epochs=40, batch_size=64, seed=seed)
     return Recipe(epochs=30, batch_size=128, mixup=0.2, ema_decay=0.999, seed=seed)

@@ -61,7 +61,7 @@ def single_step(network: Forward, recipe: Recipe, teacher: Forward | None = None
                 wanted = teacher(images)
             soft = distillation_loss(logits, wanted, temperature=recipe.distill_temperature)
             loss = (1 - recipe.distill_weight) * loss + recipe.distill_weight * soft
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return {"loss": loss.item()}
 
     return step
