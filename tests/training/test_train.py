@@ -38,19 +38,19 @@ def tiny_network(seed: int = 0) -> nn.Sequential:
 @pytest.mark.slow
 def test_a_tiny_network_learns_the_digits(digits: ImageData) -> None:
     network = tiny_network()
-    start = time.perf_counter()
+    start = time.process_time()
     train(network, digits, dataclasses.replace(default_recipe(digits), epochs=20))
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
     assert evaluate(network, EvaluationBatches(digits, "test")) > 0.95
 
 
 @pytest.mark.slow
 def test_data_cost_little_beside_training(digits: ImageData) -> None:
     batches = TrainingBatches(digits, batch_size=64)
-    start = time.perf_counter()
+    start = time.process_time()
     for epoch in range(3):
         list(batches.epoch(epoch))
-    assert (time.perf_counter() - start) / 3 < 0.3
+    assert (time.process_time() - start) / 3 < 0.3
 
 
 def test_training_is_reproducible_and_ends_in_eval_mode(few_digits: ImageData) -> None:
