@@ -13,11 +13,11 @@ import torch
 from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from nas.blocks import Block
 from nas.model.largest import largest_parts
 from nas.model.network import assemble, sequence
+from nas.model.resizing import resized
 from nas.model.slicing import slice_like
 from nas.space.architecture import Architecture
 from nas.space.space import SearchSpace
@@ -45,7 +45,7 @@ class Supernet(nn.Module):
     def forward(self, architecture: Architecture, x: Tensor) -> Tensor:
         """Run one subnet: ``(N, 3, H, W) -> (N, num_classes)``; images are resized to its resolution."""
         network = self._skeleton(architecture).train(self.training)
-        logits: Tensor = functional_call(network, self._slices(architecture, network), (resized(x, architecture),))
+        logits: Tensor = functional_call(network, self._slices(architecture, network), (resized(x, architecture.resolution),))
         return logits
 
     def weights(self, architecture: Architecture) -> Weights:
@@ -80,14 +80,6 @@ class Supernet(nn.Module):
             with torch.device("meta"):
                 self._weightless[key] = block.build(in_chs)
         return self._weightless[key]
-
-
-def resized(x: Tensor, architecture: Architecture) -> Tensor:
-    """Resize images ``(N, 3, H, W)`` to the architecture's resolution."""
-    size = architecture.resolution
-    if x.shape[-2:] == (size, size):
-        return x
-    return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
 def _shared_name(architecture: Architecture, name: str) -> str:

@@ -135,9 +135,13 @@ class SearchSpace:
             total *= count_stage(stage)
         return total * sum(product_of(fields) for fields in self.heads.values())
 
-    def smallest(self) -> Architecture:
-        """Return the architecture with the smallest number in every choice (and the first word)."""
-        return self._compose(lambda _, values: _least(values))
+    def smallest(self, rng: random.Random | None = None) -> Architecture:
+        """Return an architecture with the smallest number in every choice.
+
+        Args:
+            rng: draws the choices that are words (block kinds, activations); without it the first is taken.
+        """
+        return self._compose(lambda _, values: _least(values, rng))
 
     def largest(self, rng: random.Random | None = None) -> Architecture:
         """Return an architecture with the largest number in every choice.
@@ -302,11 +306,13 @@ def _is_number(values: Values) -> bool:
     return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
 
 
-def _least(values: Values) -> Any:
-    return min(values) if _is_number(values) else values[0]
+def _least(values: Values, rng: random.Random | None = None) -> Any:
+    if _is_number(values):
+        return min(values)
+    return rng.choice(values) if rng else values[0]
 
 
-def _greatest(values: Values, rng: random.Random | None) -> Any:
+def _greatest(values: Values, rng: random.Random | None = None) -> Any:
     if _is_number(values):
         return max(values)
     return rng.choice(values) if rng else values[-1]
@@ -319,7 +325,7 @@ def _middle(values: Values) -> Any:
 _EXTREMES: Mapping[str, Callable[[Values], Any]] = {
     "smallest": _least,
     "middle": _middle,
-    "largest": lambda values: _greatest(values, None),
+    "largest": _greatest,
 }
 
 
