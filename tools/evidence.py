@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import timm
+import torch
 import torchvision
 from cells201 import CellNetwork
 from torch import nn
@@ -42,8 +44,7 @@ def _timm(name: str, **options: object) -> Builder:
 
 
 YOLO11 = tuple(
-    Published(f"YOLO11{scale}", (f"YOLO11{scale}",), 640, lambda scale=scale: Yolo11(scale))
-    for scale in "nsmx"
+    Published(f"YOLO11{scale}", (f"YOLO11{scale}",), 640, lambda scale=scale: Yolo11(scale)) for scale in "nsmx"
 )
 
 CORAL = (
@@ -74,41 +75,6 @@ EFFICIENTNET_LITE = tuple(
 )
 
 
-def _snapdragon() -> Iterable[Published]:
-    """Yield the PaddleClas networks that timm has, with timm's names."""
-    widths = {
-        "MobileNetV1": ("mobilenetv1_100", {"x0_5": 0.5, "x0_75": 0.75, "": 1.0}),
-        "MobileNetV2": ("mobilenetv2_100", {"x0_25": 0.25, "x0_5": 0.5, "x0_75": 0.75, "": 1.0, "x2_0": 2.0}),
-    }
-    for family, (model, multiples) in widths.items():
-        for suffix, multiple in multiples.items():
-            row = f"{family}_{suffix}" if suffix else family
-            yield Published(row, (row,), 224, _scaled(model, multiple))
-    for size, model in (("small", "mobilenetv3_small_100"), ("large", "mobilenetv3_large_100")):
-        for multiple in (0.35, 0.5, 0.75, 1.0, 1.25):
-            row = f"MobileNetV3_{size}_x{multiple}".replace(".", "_")
-            yield Published(row, (row, f"{row}_ssld"), 224, _scaled(model, multiple))
-    for suffix, model in (("0_5", "ghostnet_050"), ("1_0", "ghostnet_100"), ("1_3", "ghostnet_130")):
-        yield Published(f"GhostNet_x{suffix}", (f"GhostNet_x{suffix}",), 224, _timm(model))
-
-
-def _scaled(model: str, multiple: float) -> Builder:
-    from timm.layers import make_divisible
-    from timm.models._efficientnet_builder import round_channels
-
-    del make_divisible
-
-    def build() -> nn.Module:
-        from functools import partial
-
-        return timm.create_model(model, round_chs_fn=partial(round_channels, multiplier=multiple))
-
-    return build
-
-
-SNAPDRAGON = tuple(_snapdragon())
-
-
 def published(
     data: Path,
     networks: Iterable[Published],
@@ -130,21 +96,24 @@ def published(
     for network in networks:
         found = [ms for name in network.rows for ms in latencies.get(name, ())]
         if found:
-            kernels = fuse(trace_module(network.build(), (3, network.resolution, network.resolution)), fusion)
+            shape = (3, network.resolution, network.resolution)
+            kernels = fuse(trace_module(network.build(), shape), fusion)
             measured.append(MeasuredNetwork(network.name, kernels, geometric_mean(found)))
     return measured
 
 
-def cells(data: Path, column: str, fusion: FusionRules) -> list[MeasuredNetwork]:
-    """Return the distinct cell networks of NAS-Bench-201 with a latency in `column`."""
-    measured = []
+def cells(data: Path, column: str, fusion: FusionRules, count: int, seed: int = 0) -> list[MeasuredNetwork]:
+    """Return `count` random cell networks of NAS-Bench-201 with a latency in `column`."""
     with gzip.open(data / "nb201_latency.csv.gz", "rt", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if row[column]:
-                ops = _operators(row["arch_str"])
-                kernels = fuse(trace_module(CellNetwork(ops), (3, 32, 32)), fusion)
-                measured.append(MeasuredNetwork(row["arch_idx"], kernels, float(row[column])))
-    return measured
+        rows = [row for row in csv.DictReader(stream) if row[column]]
+    drawn = random.Random(seed).sample(rows, min(count, len(rows)))
+    return [_cell(row["arch_str"], float(row[column]), fusion) for row in drawn]
+
+
+def _cell(arch: str, latency_ms: float, fusion: FusionRules) -> MeasuredNetwork:
+    with torch.device("meta"):
+        network = CellNetwork(_operators(arch))
+    return MeasuredNetwork(arch, fuse(trace_module(network, (3, 32, 32)), fusion), latency_ms)
 
 
 def geometric_mean(values: Iterable[float]) -> float:

@@ -42,9 +42,7 @@ def main() -> None:
     """Fit the targets named on the command line."""
     parser = argparse.ArgumentParser(description="fit hardware profiles to measured networks")
     parser.add_argument("targets", nargs="+", choices=sorted(path.stem for path in TEMPLATES.glob("*.yaml")))
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("NAS_BENCH_DATA"), help="folder of measured data"
-    )
+    parser.add_argument("--data", type=Path, default=os.environ.get("NAS_BENCH_DATA"), help="folder of measured data")
     parser.add_argument("--dry-run", action="store_true", help="print the errors, write nothing")
     options = parser.parse_args()
     if options.data is None and options.targets != ["host-cpu"]:
@@ -87,9 +85,7 @@ def fit_target(name: str, data: Path | None) -> Fit:
     return Fit(dataclasses.replace(profile, evidence=evidence), rows)
 
 
-def _group(
-    group: Any, template: HardwareProfile, networks: Sequence[MeasuredNetwork], spread: Spread
-) -> EvidenceGroup:
+def _group(group: Any, template: HardwareProfile, networks: Sequence[MeasuredNetwork], spread: Spread) -> EvidenceGroup:
     """Judge the group's held-out networks by a fit to the profile's networks and the group's own few."""
     predictor = profile_fitter(template, spread)([*networks, *group.fitted])
     line = macs_fitter(group.fitted)
@@ -117,9 +113,7 @@ def write(profile: HardwareProfile) -> None:
         f"# Numbers: peaks and limits from data sheets; rates fitted to {profile.evidence.networks} "
         f"{profile.evidence.kind} networks (see evidence).\n"
     )
-    body = yaml.safe_dump(
-        _plain(profile), sort_keys=False, width=110, default_flow_style=None, allow_unicode=True
-    )
+    body = yaml.safe_dump(_plain(profile), sort_keys=False, width=110, default_flow_style=None, allow_unicode=True)
     (ROOT / "hardware_profiles" / f"{profile.name}.yaml").write_text(head + body, encoding="utf-8")
 
 
@@ -127,11 +121,7 @@ def _plain(value: Any) -> Any:
     """Turn a dataclass into dictionaries, leaving out what equals its default, numbers rounded."""
     if dataclasses.is_dataclass(value):
         fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        return {
-            field.name: _plain(v)
-            for field, v in fields
-            if v is not None and v not in ((), {}, "", field.default)
-        }
+        return {field.name: _plain(v) for field, v in fields if v is not None and v not in ((), {}, "", field.default)}
     if isinstance(value, dict):
         return {key: _plain(v) for key, v in value.items()}
     if isinstance(value, (tuple, list)):
@@ -158,9 +148,7 @@ def print_fit(fit: Fit) -> None:
 
 def _print_rows(name: str, networks: int, evidence: Any) -> None:
     for label, found in (("kernels", evidence.errors), ("MACs only", evidence.macs_only)):
-        figures = (
-            f"{found.share_within_10:.0%} | {found.median:.1%} | {found.mape:.1%} | {found.spearman:.3f}"
-        )
+        figures = f"{found.share_within_10:.0%} | {found.median:.1%} | {found.mape:.1%} | {found.spearman:.3f}"
         print(f"| {name} | {networks} | {label} | {figures} |")
 
 

@@ -16,9 +16,7 @@ BINS = 16  # of the box regression, per side
 SCALES = {"n": (0.5, 0.25, 1024), "s": (0.5, 0.5, 1024), "m": (0.5, 1.0, 512), "x": (1.0, 1.5, 512)}
 
 
-def conv(
-    in_chs: int, out_chs: int, kernel_size: int = 1, stride: int = 1, *, groups: int = 1, act: bool = True
-):
+def conv(in_chs: int, out_chs: int, kernel_size: int = 1, stride: int = 1, *, groups: int = 1, act: bool = True):
     """Convolution, batch norm and (mostly) SiLU."""
     layers = [
         nn.Conv2d(in_chs, out_chs, kernel_size, stride, kernel_size // 2, groups=groups, bias=False),
@@ -101,9 +99,7 @@ class Attention(nn.Module):
         n, c, h, w = x.shape
         key_chs = self.value_chs // 2
         q, k, v = (
-            self.qkv(x)
-            .view(n, self.heads, 2 * self.value_chs, h * w)
-            .split([key_chs, key_chs, self.value_chs], dim=2)
+            self.qkv(x).view(n, self.heads, 2 * self.value_chs, h * w).split([key_chs, key_chs, self.value_chs], dim=2)
         )
         weights = (q.transpose(-2, -1) @ k).softmax(dim=-1)
         mixed = (v @ weights.transpose(-2, -1)).reshape(n, c, h, w)

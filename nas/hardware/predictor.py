@@ -16,7 +16,7 @@ from nas.cost.cost import architecture_parts, trace_part
 from nas.cost.kernels import Kernel, fuse
 from nas.cost.trace import Trace, trace_module
 from nas.hardware.profile import Evidence, HardwareProfile
-from nas.hardware.work import kernel_ms, kernel_work, stream_ms
+from nas.hardware.work import Work, kernel_ms, kernel_work, stream_ms
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,6 +71,7 @@ class _Part:
     kernel_times_ms: tuple[float, ...]
     total_ms: float
     weight_bytes: float
+    activation_bytes: float
 
 
 class LatencyPredictor:
@@ -82,96 +83,113 @@ class LatencyPredictor:
 
     def latency_ms(self, architecture: Architecture) -> float:
         """Return the predicted latency alone: the quick path for a search."""
-        total_ms = weight_bytes = 0.0
+        known = self._parts
+        total_ms = weight_bytes = activation_bytes = 0.0
         for key in architecture_parts(architecture):
-            part = self._parts.get(key) or self._add_part(key)
+            part = known.get(key) or self._add(key)
             total_ms += part.total_ms
             weight_bytes += part.weight_bytes
-        return corrected_ms(total_ms, weight_bytes, self.profile)
+            activation_bytes += part.activation_bytes
+        return _whole_ms(total_ms, weight_bytes, activation_bytes, self.profile)
 
     def estimate(self, architecture: Architecture) -> LatencyEstimate:
         """Predict the latency of `architecture`, kernel by kernel."""
         keys = architecture_parts(architecture)
-        return self._estimate([self._parts.get(key) or self._add_part(key) for key in keys])
+        return _estimate([self._parts.get(key) or self._add(key) for key in keys], self.profile)
 
     def estimate_module(self, module: nn.Module, input_shape: tuple[int, int, int]) -> LatencyEstimate:
         """Predict the latency of any module on one image of `input_shape` (channels, height, width)."""
-        return self._estimate([self._time(trace_module(module, input_shape))])
+        kernels = fuse(trace_module(module, input_shape), self.profile.fusion)
+        return _estimate([_part(kernels, self.profile)], self.profile)
 
-    def _add_part(self, key: Any) -> _Part:
-        part = self._time(trace_part(*key))
-        self._parts[key] = part
+    def _add(self, key: Any) -> _Part:
+        part = self._parts[key] = _part(fuse(trace_part(*key), self.profile.fusion), self.profile)
         return part
-
-    def _time(self, trace: Trace) -> _Part:
-        kernels = fuse(trace, self.profile.fusion)
-        times_ms = tuple(kernel_latency_ms(kernel, self.profile) for kernel in kernels)
-        weight_bytes = sum(kernel.weight_elements for kernel in kernels) * self.profile.bytes_per_element
-        return _Part(kernels, times_ms, sum(times_ms), float(weight_bytes))
-
-    def _estimate(self, parts: Sequence[_Part]) -> LatencyEstimate:
-        weight_bytes = sum(part.weight_bytes for part in parts)
-        latency_ms = corrected_ms(sum(part.total_ms for part in parts), weight_bytes, self.profile)
-        rows = [
-            (kernel.label, kernel.kind, time_ms * self.profile.correction.scale, kernel.macs)
-            for part in parts
-            for kernel, time_ms in zip(part.kernels, part.kernel_times_ms, strict=True)
-        ]
-        rows.append(("weights beyond the on-chip memory", "stream", stream_ms(weight_bytes, self.profile), 0))
-        rows.append(("start of the network", "start", self.profile.correction.intercept_ms, 0))
-        kernels = tuple(
-            KernelLatency(label, kind, time_ms, macs, time_ms / latency_ms if latency_ms else 0.0)
-            for label, kind, time_ms, macs in rows
-            if time_ms > 0 or kind not in ("stream", "start")
-        )
-        evidence = self.profile.evidence
-        low_ms, high_ms = evidence.range_ms or (0.0, math.inf)
-        return LatencyEstimate(
-            latency_ms=latency_ms,
-            interval_ms=(latency_ms / evidence.interval_factor, latency_ms * evidence.interval_factor),
-            kernels=kernels,
-            uncovered=self._uncovered(kernels),
-            unsupported=self._unsupported(parts),
-            extrapolated=not low_ms <= latency_ms <= high_ms,
-            evidence=evidence,
-        )
-
-    def _uncovered(self, kernels: Sequence[KernelLatency]) -> dict[str, float]:
-        shares: dict[str, float] = {}
-        for kernel in kernels:
-            if kernel.kind not in self.profile.kernels and kernel.kind not in ("stream", "start"):
-                shares[kernel.kind] = shares.get(kernel.kind, 0.0) + kernel.share
-        return shares
-
-    def _unsupported(self, parts: Sequence[_Part]) -> tuple[str, ...]:
-        names = {op for part in parts for kernel in part.kernels for op in kernel.ops}
-        return tuple(sorted(names & set(self.profile.limits.unsupported)))
-
-
-def kernel_latency_ms(kernel: Kernel, profile: HardwareProfile) -> float:
-    """Return the time of one kernel on its own, before the whole-network correction."""
-    work = kernel_work(kernel, profile)
-    rate = profile.rate(work.kind)
-    return float(
-        kernel_ms(
-            work.macs,
-            work.moved_bytes,
-            overhead_ms=rate.overhead_ms,
-            gmacs_per_s=rate.gmacs_per_s,
-            gbytes_per_s=rate.gbytes_per_s,
-            half_macs=rate.half_macs,
-        )
-    )
 
 
 def network_latency_ms(kernels: Sequence[Kernel], profile: HardwareProfile) -> float:
     """Return the latency of a whole network given as its kernels."""
-    total_ms = sum(kernel_latency_ms(kernel, profile) for kernel in kernels)
-    weight_bytes = sum(kernel.weight_elements for kernel in kernels) * profile.bytes_per_element
-    return corrected_ms(total_ms, float(weight_bytes), profile)
+    part = _part(kernels, profile)
+    return _whole_ms(part.total_ms, part.weight_bytes, part.activation_bytes, profile)
 
 
-def corrected_ms(total_ms: float, weight_bytes: float, profile: HardwareProfile) -> float:
+def _part(kernels: Sequence[Kernel], profile: HardwareProfile) -> _Part:
+    works = [kernel_work(kernel, profile) for kernel in kernels]
+    times_ms = tuple(_work_ms(work, profile) for work in works)
+    return _Part(
+        kernels=tuple(kernels),
+        kernel_times_ms=times_ms,
+        total_ms=sum(times_ms),
+        weight_bytes=sum(work.weight_bytes for work in works),
+        activation_bytes=sum(work.activation_bytes for work in works),
+    )
+
+
+def _work_ms(work: Work, profile: HardwareProfile) -> float:
+    rate = profile.rate(work.kind)
+    latency_ms = kernel_ms(
+        work.macs,
+        work.macs_per_out_ch,
+        work.activation_bytes + work.weight_bytes,
+        overhead_ms=rate.overhead_ms,
+        gmacs_per_s=rate.gmacs_per_s,
+        gbytes_per_s=rate.gbytes_per_s,
+        half_out_chs=rate.half_out_chs,
+        half_macs=rate.half_macs,
+    )
+    return float(latency_ms)
+
+
+def _whole_ms(total_ms: float, weight_bytes: float, activation_bytes: float, profile: HardwareProfile) -> float:
     """Add to the sum of kernels what is a matter of the whole network."""
-    correction = profile.correction
-    return correction.scale * total_ms + stream_ms(weight_bytes, profile) + correction.intercept_ms
+    whole_ms = profile.correction.scale * total_ms + profile.correction.intercept_ms
+    if profile.limits.on_chip_bytes is None:
+        return whole_ms
+    return whole_ms + float(stream_ms(weight_bytes, activation_bytes, profile.limits))
+
+
+def _estimate(parts: Sequence[_Part], profile: HardwareProfile) -> LatencyEstimate:
+    kernels = _kernel_latencies(parts, profile)
+    latency_ms = sum(kernel.latency_ms for kernel in kernels)
+    evidence = profile.evidence
+    low_ms, high_ms = evidence.range_ms or (0.0, math.inf)
+    return LatencyEstimate(
+        latency_ms=latency_ms,
+        interval_ms=(latency_ms / evidence.interval_factor, latency_ms * evidence.interval_factor),
+        kernels=kernels,
+        uncovered=_uncovered(kernels, profile),
+        unsupported=_unsupported(parts, profile),
+        extrapolated=not low_ms <= latency_ms <= high_ms,
+        evidence=evidence,
+    )
+
+
+def _kernel_latencies(parts: Sequence[_Part], profile: HardwareProfile) -> tuple[KernelLatency, ...]:
+    scale, intercept_ms = profile.correction.scale, profile.correction.intercept_ms
+    rows = [
+        (kernel.label, kernel.kind, time_ms * scale, kernel.macs)
+        for part in parts
+        for kernel, time_ms in zip(part.kernels, part.kernel_times_ms, strict=True)
+    ]
+    weight_bytes = sum(part.weight_bytes for part in parts)
+    activation_bytes = sum(part.activation_bytes for part in parts)
+    streaming_ms = float(stream_ms(weight_bytes, activation_bytes, profile.limits))
+    if streaming_ms:
+        rows.append(("weights beyond the on-chip memory", "stream", streaming_ms, 0))
+    if intercept_ms:
+        rows.append(("start of the network", "start", intercept_ms, 0))
+    whole_ms = sum(row[2] for row in rows) or 1.0
+    return tuple(KernelLatency(label, kind, ms, macs, ms / whole_ms) for label, kind, ms, macs in rows)
+
+
+def _uncovered(kernels: Sequence[KernelLatency], profile: HardwareProfile) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for kernel in kernels:
+        if kernel.kind not in profile.kernels and kernel.kind not in ("stream", "start"):
+            shares[kernel.kind] = shares.get(kernel.kind, 0.0) + kernel.share
+    return shares
+
+
+def _unsupported(parts: Sequence[_Part], profile: HardwareProfile) -> tuple[str, ...]:
+    names = {op for part in parts for kernel in part.kernels for op in kernel.ops}
+    return tuple(sorted(names & set(profile.limits.unsupported)))

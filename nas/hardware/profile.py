@@ -40,16 +40,20 @@ class Limits:
         channel_multiple: channels are padded up to a multiple of this before they are worked on.
         on_chip_bytes: room for weights on the chip; the rest is streamed at each inference.
         stream_gbytes_per_s: the rate of that streaming; needed where `on_chip_bytes` is given.
+        scratch_share: room lost to the program and its buffers, as a share of all activations read and written.
     """
 
     unsupported: tuple[str, ...] = ()
     channel_multiple: int = 1
-    on_chip_bytes: int | None = None
+    on_chip_bytes: float | None = None
     stream_gbytes_per_s: float | None = None
+    scratch_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.channel_multiple < 1:
             raise ValueError(f"channel_multiple must be at least 1, got {self.channel_multiple}")
+        if self.scratch_share < 0:
+            raise ValueError(f"scratch_share must not be negative, got {self.scratch_share}")
         if (self.on_chip_bytes is None) != (self.stream_gbytes_per_s is None):
             raise ValueError("on_chip_bytes and stream_gbytes_per_s are given together or not at all")
         if self.on_chip_bytes is not None and self.stream_gbytes_per_s is not None:
@@ -64,8 +68,9 @@ class KernelRate:
         overhead_ms: cost of launching it, however small it is.
         gmacs_per_s: multiply-adds a second once there is enough work.
         gbytes_per_s: bytes read and written a second.
+        evidence: ``fitted`` where the measured networks hold this kind, ``datasheet`` where not.
         half_macs: work at which half of `gmacs_per_s` is reached.
-        evidence: where the numbers come from.
+        half_out_chs: output channels at which half of `gmacs_per_s` is reached.
     """
 
     overhead_ms: float
@@ -73,11 +78,12 @@ class KernelRate:
     gbytes_per_s: float
     evidence: Literal["fitted", "datasheet"]
     half_macs: float = 0.0
+    half_out_chs: float = 0.0
 
     def __post_init__(self) -> None:
         _require_positive(gmacs_per_s=self.gmacs_per_s, gbytes_per_s=self.gbytes_per_s)
-        if self.overhead_ms < 0 or self.half_macs < 0:
-            raise ValueError("overhead_ms and half_macs must not be negative")
+        if min(self.overhead_ms, self.half_macs, self.half_out_chs) < 0:
+            raise ValueError("overhead_ms, half_macs and half_out_chs must not be negative")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,7 @@ def errors(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Error
     )
 
 
-def interval_factor(
-    predicted_ms: Sequence[float], measured_ms: Sequence[float], coverage: float = 0.8
-) -> float:
+def interval_factor(predicted_ms: Sequence[float], measured_ms: Sequence[float], coverage: float = 0.8) -> float:
     """Return the factor within which `coverage` of the predictions lie.
 
     The quantile counts one network more than there are (split conformal prediction, Vovk et al. 2005), so few

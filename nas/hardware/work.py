@@ -1,23 +1,23 @@
 """The work of a kernel on a device and the time it takes: the one formula that predictor and fit share.
 
-``time = overhead + max((macs + half_macs) / rate, bytes / bandwidth)``, the roofline of Williams et al. 2009 with
-a launch cost. ``half_macs`` makes the effective rate saturate: ``rate * macs / (macs + half_macs)``.
+``time = overhead + max((macs * (1 + half_out_chs / out_chs) + half_macs) / rate, bytes / bandwidth)``: the roofline
+of Williams et al. 2009 with a launch cost and a rate that saturates with the output channels and with the work.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from nas.cost.kernels import Kernel
-    from nas.hardware.profile import HardwareProfile
+    from nas.hardware.profile import HardwareProfile, Limits
 
-Numeric = TypeVar("Numeric", float, "np.ndarray")
+Numeric = Any  # a float, or an array of floats with one entry per kernel or network
 
-MACS_PER_MS_PER_GMAC = 1e6  # 1 GMAC/s is 1e6 multiply-adds a millisecond; the same for bytes
+PER_MS = 1e6  # a rate of 1e9 a second is 1e6 a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,46 +26,49 @@ class Work:
 
     kind: str
     macs: float
-    moved_bytes: float
+    macs_per_out_ch: float
+    activation_bytes: float
     weight_bytes: float
 
 
 def kernel_work(kernel: Kernel, profile: HardwareProfile) -> Work:
     """Count the padded multiply-adds and the bytes of `kernel` at the profile's precision."""
     in_growth, out_growth, weight_growth = _padding(kernel, profile.limits.channel_multiple)
-    weight_elements = kernel.weight_elements * weight_growth
-    elements = kernel.read_elements * in_growth + kernel.write_elements * out_growth + weight_elements
-    size = profile.bytes_per_element
+    activations = kernel.read_elements * in_growth + kernel.write_elements * out_growth
+    macs = kernel.macs * weight_growth
     return Work(
         kind=kernel.kind,
-        macs=kernel.macs * weight_growth,
-        moved_bytes=elements * size,
-        weight_bytes=kernel.weight_elements * size,
+        macs=macs,
+        macs_per_out_ch=macs / (kernel.out_chs * out_growth) if kernel.out_chs else 0.0,
+        activation_bytes=activations * profile.bytes_per_element,
+        weight_bytes=float(kernel.weight_elements * profile.bytes_per_element),
     )
 
 
 def kernel_ms(
     macs: Numeric,
+    macs_per_out_ch: Numeric,
     moved_bytes: Numeric,
     *,
     overhead_ms: Numeric,
     gmacs_per_s: Numeric,
     gbytes_per_s: Numeric,
+    half_out_chs: Numeric,
     half_macs: Numeric,
 ) -> Numeric:
     """Return the time of a kernel, or of an array of kernels, in milliseconds."""
-    compute_ms = np.where(macs > 0, (macs + half_macs) / (gmacs_per_s * MACS_PER_MS_PER_GMAC), 0.0)
-    transfer_ms = moved_bytes / (gbytes_per_s * MACS_PER_MS_PER_GMAC)
-    return overhead_ms + np.maximum(compute_ms, transfer_ms)
+    slowed_macs = macs + macs_per_out_ch * half_out_chs
+    compute_ms = np.where(macs > 0, (slowed_macs + half_macs) / (gmacs_per_s * PER_MS), 0.0)
+    return overhead_ms + np.maximum(compute_ms, moved_bytes / (gbytes_per_s * PER_MS))
 
 
-def stream_ms(weight_bytes: float, profile: HardwareProfile) -> float:
-    """Return the time to stream the weights that do not fit on the chip; zero where there is no such limit."""
-    limits = profile.limits
+def stream_ms(weight_bytes: Numeric, activation_bytes: Numeric, limits: Limits) -> Numeric:
+    """Return the time to stream the weights that do not fit on the chip; zero where there is no limit."""
     if limits.on_chip_bytes is None or limits.stream_gbytes_per_s is None:
-        return 0.0
-    excess = max(0.0, weight_bytes - limits.on_chip_bytes)
-    return excess / (limits.stream_gbytes_per_s * MACS_PER_MS_PER_GMAC)
+        return weight_bytes * 0.0
+    room = limits.on_chip_bytes - limits.scratch_share * activation_bytes
+    excess = np.clip(weight_bytes - room, 0.0, weight_bytes)
+    return excess / (limits.stream_gbytes_per_s * PER_MS)
 
 
 def _padding(kernel: Kernel, multiple: int) -> tuple[float, float, float]:
