@@ -38,9 +38,9 @@ _CROSSOVER_SHARE = 0.5
 _MUTATED_CHOICES = 2.0
 
 
-def nsga2(_space: SearchSpace, seed: int) -> BaseSampler:
+def nsga2(space: SearchSpace, seed: int) -> BaseSampler:
     """NSGA-II (Deb et al., 2002) with a small population."""
-    return Nsga2(population_size=_POPULATION, seed=seed)
+    return Nsga2(space, seed)
 
 
 def evolution(space: SearchSpace, seed: int) -> BaseSampler:
@@ -48,12 +48,12 @@ def evolution(space: SearchSpace, seed: int) -> BaseSampler:
     return RegularisedEvolution(space, seed)
 
 
-def tpe(_space: SearchSpace, seed: int) -> BaseSampler:
+def tpe(space: SearchSpace, seed: int) -> BaseSampler:
     """Tree-structured Parzen estimator (Ozaki et al., 2022), with all parameters modelled together.
 
     Optuna's default for two goals models each parameter on its own; on these spaces that is of no use.
     """
-    return TPESampler(multivariate=True, seed=seed)
+    return Tpe(space, seed)
 
 
 def uniform(_space: SearchSpace, seed: int) -> BaseSampler:
@@ -83,15 +83,36 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 class Nsga2(NSGAIISampler):
-    """Optuna's NSGA-II, with parents in the order of their trials.
+    """Optuna's NSGA-II, for a space that is known, and with parents in the order of their trials.
 
-    Optuna keeps a generation's parents by number once they are selected, but hands them to the first child in
-    another order. A search resumed in the middle of a generation would draw other children.
+    Optuna works the space out from all trials; a fresh sampler would do so at every proposal. And it keeps a
+    generation's parents by number, but hands them to the first child in another order: a search resumed in the
+    middle of a generation would draw other children.
     """
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        super().__init__(population_size=_POPULATION, seed=seed)
+        self._distributions = distributions(space)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the whole encoding."""
+        return self._distributions
 
     def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
         """Select the parents of a generation."""
         return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
+
+
+class Tpe(TPESampler):
+    """Optuna's TPE, for a space that is known."""
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        super().__init__(multivariate=True, seed=seed)
+        self._distributions = distributions(space)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the whole encoding."""
+        return self._distributions
 
 
 class RegularisedEvolution(BaseSampler):

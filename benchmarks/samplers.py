@@ -1,0 +1,263 @@
+"""Which search algorithm? Hypervolume after 50, 100 and 200 evaluations under a latency constraint, over many seeds.
+
+    python benchmarks/samplers.py --seeds 10
+    NAS_BENCH_DATA=/path/to/data python benchmarks/samplers.py --problem cells
+
+Two problems: `stages`, a made-up space of the usual shape (five stages of depth, width and kernel choices, accuracy
+with interactions), and `cells`, the NAS-Bench-201 table with its measured accuracies; its latency is a linear model
+of the operators, fitted on the networks that were measured on the device. The hypervolume is given as a share of
+the best known one: all feasible cells, or everything that any run found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import hashlib
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nas import pareto
+from nas.search.evaluate import Evaluation
+from nas.search.objective import Constraints, Metrics
+from nas.search.samplers import SAMPLERS
+from nas.search.study import Study
+
+CHECKPOINTS = (50, 100, 200)
+FEASIBLE_SHARE = 0.13
+
+
+@dataclass(frozen=True)
+class Point:
+    """An architecture that is nothing but its answers (canonical: none for blocks that do not exist)."""
+
+    answers: tuple[tuple[str, Any], ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.answers).encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self.answers)
+
+
+@dataclass
+class FlatSpace:
+    """The interface of a search space over a flat table of choices."""
+
+    name: str
+    parameters: Mapping[str, tuple[Any, ...]]
+    exists: Callable[[str, Mapping[str, Any]], bool] = field(default=lambda _name, _params: True)
+
+    def size(self) -> int:
+        return int(np.prod([len(values) for values in self.parameters.values()], dtype=float))
+
+    def seeds(self) -> tuple[tuple[str, Any], ...]:
+        return ()
+
+    def sample(self, rng: random.Random) -> Point:
+        return self.decode({name: rng.choice(values) for name, values in self.parameters.items()})
+
+    def smallest(self) -> Point:
+        return self.decode({name: values[0] for name, values in self.parameters.items()})
+
+    def decode(self, params: Mapping[str, Any]) -> Point:
+        return Point(tuple((name, params[name]) for name in self.parameters if self.exists(name, params)))
+
+    def encode(self, point: Point) -> dict[str, Any]:
+        return {name: values[0] for name, values in self.parameters.items()} | point.to_dict()
+
+    def mutate(self, point: Point, rng: random.Random, rate: float = 0.1) -> Point:
+        params = self.encode(point)
+        forced = rng.choice([name for name, _ in point.answers])
+        for name, values in self.parameters.items():
+            if name == forced or rng.random() < rate:
+                params[name] = rng.choice(values)
+        return self.decode(params)
+
+    def crossover(self, first: Point, second: Point, rng: random.Random) -> Point:
+        a, b = self.encode(first), self.encode(second)
+        return self.decode({name: rng.choice((a[name], b[name])) for name in a})
+
+
+@dataclass
+class Problem:
+    """A space with costs and accuracies, and the hypervolume that is the best possible (None if unknown)."""
+
+    space: FlatSpace
+    constraints: Constraints
+    cost: Callable[[Point], Metrics]
+    accuracy: Callable[[Point], float]
+    reference: pareto.Point
+    best: float | None = None
+
+
+def stages_problem() -> Problem:
+    """Five stages of two to four blocks, each with a kernel and an expansion; made up, but of the usual shape."""
+    parameters: dict[str, tuple[Any, ...]] = {}
+    for s in range(5):
+        parameters[f"s{s}.depth"] = (2, 3, 4)
+        for b in range(4):
+            parameters[f"s{s}.b{b}.kernel_size"] = (3, 5, 7)
+            parameters[f"s{s}.b{b}.exp_ratio"] = (3, 4, 6)
+
+    def exists(name: str, params: Mapping[str, Any]) -> bool:
+        stage, _, block = name.partition(".")
+        return block == "depth" or int(block[1]) < params[f"{stage}.depth"]
+
+    space = FlatSpace("stages", parameters, exists)
+    weights = np.random.default_rng(7).normal(1.0, 0.35, (5, 4, 2))
+
+    def blocks(point: Point) -> Iterable[tuple[int, int, int, int]]:
+        answers = point.to_dict()
+        for s in range(5):
+            for b in range(answers[f"s{s}.depth"]):
+                yield s, b, answers[f"s{s}.b{b}.kernel_size"], answers[f"s{s}.b{b}.exp_ratio"]
+
+    def cost(point: Point) -> Metrics:
+        macs = latency = 0.0
+        for s, _, kernel, ratio in blocks(point):
+            macs += 1e6 * ratio * (4 + s + 0.08 * kernel**2 * (5 - s))
+            latency += 0.05 + 0.01 * ratio * (1.5 if s < 2 else 1.0) + 0.002 * kernel**2 * (1 + 0.3 * s)
+        return Metrics(int(macs), int(macs / 50), latency, 0)
+
+    def accuracy(point: Point) -> float:
+        good, previous = 0.0, 0
+        for s, b, kernel, ratio in blocks(point):
+            good += (
+                weights[s, b, 0] * (kernel / 7) ** 0.6 * (1 if s > 1 else 0.6) + weights[s, b, 1] * (ratio / 6) ** 0.5
+            )
+            good -= 0.4 * (previous == kernel == 7) - 0.15 * (previous != 0 and previous != kernel)
+            previous = kernel
+        return 0.6 + 0.38 * (1 - float(np.exp(-max(good, 0.0) / 12)))
+
+    rng = random.Random(0)
+    drawn = [cost(space.sample(rng)) for _ in range(2000)]
+    limit = float(np.quantile([m.latency_ms for m in drawn], FEASIBLE_SHARE))
+    ceiling = max(m.macs for m in drawn if m.latency_ms <= limit)
+    floor = accuracy(space.smallest())
+    return Problem(space, Constraints(latency_ms=limit), cost, accuracy, (floor, float(ceiling)))
+
+
+def cells_problem(device: str = "nnmeter_pixel4_a76cpu") -> Problem:
+    """NAS-Bench-201: six edges with five operators, accuracies after 12 epochs on CIFAR-10 (validation)."""
+    folder = Path(os.environ["NAS_BENCH_DATA"])
+    edges = [f"op{i}" for i in range(6)]
+    table = {tuple(int(r[e]) for e in edges): r for r in _rows(folder / "nb201_accuracy.csv.gz")}
+    by_name = {r["arch_str"]: ops for ops, r in table.items()}
+    measured = [(by_name[r["arch_str"]], float(r[device])) for r in _rows(folder / "nb201_latency.csv.gz") if r[device]]
+
+    def features(ops: tuple[int, ...]) -> list[float]:
+        return [1.0, *(float(op == k) for op in ops for k in range(1, 5))]
+
+    design = np.array([features(ops) for ops, _ in measured])
+    weights = np.linalg.lstsq(design, np.array([ms for _, ms in measured]), rcond=None)[0]
+    space = FlatSpace("cells", dict.fromkeys(edges, tuple(range(5))))
+
+    def cost_of(ops: tuple[int, ...]) -> Metrics:
+        row = table[ops]
+        latency_ms = max(0.01, float(np.dot(features(ops), weights)))
+        return Metrics(int(float(row["flops_m"]) * 1e6), int(float(row["params_m"]) * 1e6), latency_ms, 0)
+
+    def operators(point: Point) -> tuple[int, ...]:
+        return tuple(value for _, value in point.answers)
+
+    accuracies = {ops: float(row["acc12_cifar10_val"]) / 100 for ops, row in table.items()}
+    costs = {ops: cost_of(ops) for ops in table}
+    limit = float(np.quantile([m.latency_ms for m in costs.values()], FEASIBLE_SHARE))
+    feasible = {ops: m for ops, m in costs.items() if m.latency_ms <= limit}
+    reference = (0.5, float(max(m.macs for m in feasible.values())) + 1)
+    best = pareto.hypervolume([(accuracies[o], float(m.macs)) for o, m in feasible.items()], reference)
+    return Problem(
+        space,
+        Constraints(latency_ms=limit),
+        lambda point: costs[operators(point)],
+        lambda point: accuracies[operators(point)],
+        reference,
+        best,
+    )
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with gzip.open(path, "rt") as file:
+        return list(csv.DictReader(file))
+
+
+@dataclass
+class Run:
+    """What one search found."""
+
+    points: list[pareto.Point]
+    rejected: int
+    seconds: float
+
+
+def search(problem: Problem, sampler: str, seed: int) -> Run:
+    """Search once, up to the last checkpoint or the end of the space."""
+    space: Any = problem.space
+    study = Study(space, problem.constraints, problem.cost, sampler_name=sampler, seed=seed)  # type: ignore[arg-type]
+    start = time.perf_counter()
+    while study.counts.evaluated < CHECKPOINTS[-1] and (candidate := study.ask()) is not None:
+        point: Any = candidate.architecture
+        study.tell(candidate, Evaluation(problem.accuracy(point), None, 0.0))
+    seconds = time.perf_counter() - start
+    complete = [c.metrics for c in study.candidates if c.state == "complete"]
+    points = [(m.accuracy or 0.0, float(m.macs)) for m in complete]
+    return Run(points, study.counts.infeasible + study.counts.duplicates, seconds)
+
+
+def compare(problem: Problem, seeds: int) -> None:
+    """Run every sampler with every seed and print one table."""
+    runs = {name: [search(problem, name, seed) for seed in range(seeds)] for name in SAMPLERS}
+    everything = [p for found in runs.values() for run in found for p in run.points]
+    best = problem.best or pareto.hypervolume(everything, problem.reference)
+    print(
+        f"\n{problem.space.name}: {seeds} seeds, latency <= {problem.constraints.latency_ms:.3g} ms "
+        f"({FEASIBLE_SHARE:.0%} of random networks); hypervolume in % of the best known, mean (standard deviation)"
+    )
+    heads = [f"after {n}" for n in CHECKPOINTS]
+    print("| sampler | " + " | ".join(heads) + " | best accuracy % | passed over per evaluation | ms per evaluation |")
+    print("|" + "---|" * (len(heads) + 4))
+    for name, found in runs.items():
+        print(f"| {name} | " + " | ".join(_row(problem, found, best)) + " |")
+
+
+def _row(problem: Problem, found: list[Run], best: float) -> Iterable[str]:
+    for n in CHECKPOINTS:
+        shares = [100 * pareto.hypervolume(run.points[:n], problem.reference) / best for run in found]
+        yield f"{statistics.mean(shares):.1f} ({statistics.pstdev(shares):.1f})"
+    yield f"{100 * statistics.mean(max(a for a, _ in run.points) for run in found):.2f}"
+    evaluations = sum(len(run.points) for run in found)
+    yield f"{sum(run.rejected for run in found) / evaluations:.2f}"
+    yield f"{1000 * sum(run.seconds for run in found) / evaluations:.1f}"
+
+
+def main() -> int:
+    """Compare on the problems asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problem", choices=("stages", "cells", "all"), default="all")
+    parser.add_argument("--seeds", type=int, default=10, help="searches per sampler (default 10)")
+    options = parser.parse_args()
+    if options.problem in ("stages", "all"):
+        compare(stages_problem(), options.seeds)
+    if options.problem in ("cells", "all"):
+        if "NAS_BENCH_DATA" in os.environ:
+            compare(cells_problem(), options.seeds)
+        else:
+            print("\ncells: skipped, NAS_BENCH_DATA is not set")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
