@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nas import schema
 from nas.cost.cost import architecture_parts, trace_part
 from nas.cost.kernels import Kernel, fuse
-from nas.cost.trace import Trace, trace_module
+from nas.cost.trace import trace_module
 from nas.hardware.profile import Evidence, HardwareProfile
 from nas.hardware.work import Work, kernel_ms, kernel_work, stream_ms
 

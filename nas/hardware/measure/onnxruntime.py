@@ -32,7 +32,7 @@ def _export(module: nn.Module, input_shape: tuple[int, int, int]) -> bytes:
     image = torch.zeros(1, *input_shape)
     program = torch.onnx.export(module.eval(), (image,), dynamo=True, verbose=False)
     assert program is not None  # only the older exporter returns nothing
-    return program.model_proto.SerializeToString()
+    return bytes(program.model_proto.SerializeToString())
 
 
 def _session(model: bytes, threads: int) -> tuple[Any, str]:
