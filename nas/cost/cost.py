@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from nas.blocks import Block
-from nas.cost.trace import Trace, trace_module
+from nas.cost.ops import Trace
+from nas.cost.trace import trace_module
 from nas.space.architecture import Architecture
 from nas.space.ends import Head, Stem
 
@@ -74,9 +75,13 @@ def part_module(part: Part, in_chs: int) -> nn.Module:
     return part.build(in_chs)
 
 
-@functools.lru_cache(maxsize=65536)
 def trace_part(part: Part, input_shape: InputShape) -> Trace:
     """Trace one part of a network; remembered."""
+    return _trace_part(part, input_shape)  # type: ignore[arg-type]  # every block is a frozen dataclass
+
+
+@functools.lru_cache(maxsize=65536)
+def _trace_part(part: Part, input_shape: InputShape) -> Trace:
     with torch.device("meta"):
         module = part_module(part, input_shape[0])
     return trace_module(module, input_shape)
@@ -95,7 +100,7 @@ class CostModel:
         for key in architecture_parts(architecture):
             figures = known.get(key)
             if figures is None:
-                trace = trace_part(*key)  # type: ignore[arg-type]  # every block is a frozen dataclass
+                trace = trace_part(*key)
                 figures = known[key] = (trace.macs, trace.params, trace.peak_memory_elements)
             macs += figures[0]
             params += figures[1]

@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # reading a hardware profile must not import torch
-    from nas.cost.trace import Op, Trace
+    from nas.cost.ops import Op, Trace
 
 _POOLS = frozenset({"mean", "sum", "amax", "avg_pool", "max_pool", "adaptive_avg_pool"})
 _NORMS = frozenset({"batch_norm", "layer_norm", "group_norm"})

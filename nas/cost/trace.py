@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -24,46 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas.cost import operators
 from nas.cost.memory import Use, peak_elements
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """One recorded operation; activations are numbered, weights are only counted."""
-
-    name: str
-    macs: int
-    inputs: tuple[int, ...]
-    output: int
-    input_shapes: tuple[Shape, ...]
-    output_shape: Shape
-    weight_elements: int = 0
-    in_chs: int = 0
-    out_chs: int = 0
-    kernel_size: int = 0
-    stride: int = 0
-    groups: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Everything one forward pass of a module does.
-
-    Attributes:
-        ops: the operations in order.
-        params: trainable numbers.
-        macs: fused multiply-adds of one image.
-        peak_memory_elements: most activation elements alive at once.
-        uncovered: operations that the table does not know; their MACs count as zero.
-    """
-
-    ops: tuple[Op, ...]
-    params: int
-    macs: int
-    peak_memory_elements: int
-    uncovered: tuple[str, ...] = ()
-
+from nas.cost.ops import Op, Shape, Trace
 
 def trace_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Trace:
     """Trace `module` on one image of ``(C, H, W)`` without computing anything.

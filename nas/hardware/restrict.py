@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nas.cost.trace import Trace
+    from nas.cost.ops import Trace
     from nas.hardware.profile import HardwareProfile
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from nas.space.space import SearchSpace
 
-DEFAULT = "nsga2"
+DEFAULT = "evolution"
 
 # Small populations matter more than the algorithm at the few hundred evaluations that a search can afford.
 _POPULATION = 20

@@ -67,12 +67,12 @@ def sandwich_step(supernet: Supernet, recipe: Recipe) -> Step:
         largest, *smaller = sandwich(supernet.space, rng)
         logits = supernet(largest, images)
         loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         teacher = logits.detach()
         soft = 0.0
         for subnet in smaller:
             distance = distillation_loss(supernet(subnet, images), teacher, temperature=recipe.distill_temperature)
-            distance.backward()  # type: ignore[no-untyped-call]
+            distance.backward()
             soft += distance.item() / len(smaller)
         return {"loss": loss.item(), "distance": soft}
 

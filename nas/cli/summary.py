@@ -1,0 +1,98 @@
+"""Results as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nas.pipeline import Outcome
+from nas.report.numbers import compact, memory, significant
+from nas.report.tables import Table, to_text
+
+
+def search_summary(outcome: Outcome) -> str:
+    """Say what a search found and where it lies."""
+    from nas.report import load_facts, networks_table
+    from nas.report.tables import shortlist
+
+    facts = load_facts(outcome.path)
+    table = to_text(networks_table(shortlist(facts.networks)))
+    checked = [f"{v['format']}: {v['file']}" for v in outcome.result["verification"]]
+    lines = ["", table, "", str(outcome.result["verdict"]), ""]
+    lines += [f"winner   {outcome.path / 'winner'}", f"exported {', '.join(checked)} (checked against PyTorch)"]
+    return "\n".join([*lines, f"report   {outcome.report}"])
+
+
+def prediction_text(found: Mapping[str, Any], kernels: int) -> str:
+    """Say what a network costs on a target, with its slowest kernels."""
+    low, high = found["latency_interval_ms"]
+    evidence = found["evidence"]
+    lines = [
+        f"{found['model']} at {found['resolution']} pixels on {found['target']}",
+        f"  latency      {significant(found['latency_ms'])} ms, expected {significant(low)} to {significant(high)} ms",
+        f"  evidence     {evidence['kind']}, {evidence['networks']} networks{_errors(evidence)}",
+        f"  MACs         {compact(found['macs'])}",
+        f"  parameters   {compact(found['params'])}",
+        f"  peak memory  {memory(found['peak_memory_bytes'])} of activations (float32)",
+    ]
+    if found["extrapolated"]:
+        lines.append("  note         outside the latencies that the profile was fitted to: an extrapolation")
+    if found["unsupported"]:
+        lines.append(f"  note         the engine does not run: {', '.join(found['unsupported'])}")
+    if found["uncovered"]:
+        shares = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in found["uncovered"].items())
+        lines.append(f"  note         at the profile's default rate: {shares}")
+    rows = [
+        (k["label"], significant(k["latency_ms"]), f"{100 * k['share']:.1f}", compact(k["macs"]))
+        for k in found["kernels"][:kernels]
+    ]
+    return "\n".join([*lines, "", to_text(Table(("slowest kernels", "ms", "share, %", "MACs"), tuple(rows)))])
+
+
+def targets_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """List targets with what stands behind them."""
+    headers = ("target", "device", "engine", "precision", "evidence", "networks", "within 10 %", "median error")
+    rows = [
+        (
+            *(str(t[name]) for name in ("name", "device", "engine", "precision", "evidence", "networks")),
+            _percent(t["share_within_10"]),
+            _percent(t["median_error"]),
+        )
+        for t in found
+    ]
+    note = "Shares and errors are of networks left out of the fit."
+    return to_text(Table(headers, tuple(rows), left=5)) + f"\n\n{note}"
+
+
+def spaces_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """List search spaces."""
+    rows = [(s["name"], "/".join(map(str, s["resolutions"])), str(s["stages"]), s["description"]) for s in found]
+    return to_text(Table(("space", "resolution", "stages", "what it holds"), tuple(rows), left=4))
+
+
+def space_text(found: Mapping[str, Any]) -> str:
+    """Show one search space."""
+    on = f" on {found['target']}" if found["target"] else ""
+    lines = [f"{found['name']}{on}: {found['description']}", f"  architectures  {found['size']:,}"]
+    lines += [f"  open choices   {found['choices']}", f"  seeds          {', '.join(found['seeds'])}"]
+    names = (("macs", "MACs", compact), ("params", "parameters", compact), ("peak_memory_bytes", "peak memory", memory))
+    rows = [(title, *(write(found[key][q]) for q in _QUARTILES)) for key, title, write in names]
+    if "latency_ms" in found:
+        rows.append(("latency, ms", *(significant(found["latency_ms"][q]) for q in _QUARTILES)))
+    table = to_text(Table(("of 1,000 random ones", "smallest", "quarter", "median", "three quarters", "largest"), tuple(rows)))
+    removed = [f"  removed        {line}" for line in found["removed"]]
+    return "\n".join([*lines, *removed, "", table])
+
+
+_QUARTILES = ("min", "q1", "median", "q3", "max")
+
+
+def _errors(evidence: Mapping[str, Any]) -> str:
+    errors = evidence.get("errors")
+    if not errors:
+        return "; never measured"
+    return f"; left-out networks: {_percent(errors['share_within_10'])} within 10 %, median {_percent(errors['median'])}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"

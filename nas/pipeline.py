@@ -1,0 +1,125 @@
+"""A whole run: plan, search, export, verify, report. What the command line and library callers use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas import runs
+from nas.errors import UserError
+from nas.runs import RunDirectory
+from nas.search.config import SearchConfig, config_document, read_config
+from nas.search.watch import Watch
+
+if TYPE_CHECKING:
+    from nas.search.defaults import Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run left behind.
+
+    Attributes:
+        path: the run directory.
+        result: the content of its ``result.json``.
+        report: its page.
+    """
+
+    path: Path
+    result: Mapping[str, Any]
+    report: Path
+
+
+def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> Outcome:
+    """Plan and run a new search.
+
+    Args:
+        wishes: what the user asked for.
+        runs_dir: the folder that holds all runs; made if missing.
+        name: the run's name; None makes one of target and space.
+        watch: hears of progress.
+
+    Raises:
+        UserError: if something asked for is wrong, or a run of that name exists.
+    """
+    from nas.export.formats import exporter
+    from nas.search.defaults import plan
+
+    for format_name in wishes.formats:
+        exporter(format_name)  # an unknown format should fail before hours of work
+    if name is not None:
+        runs.checked_name(name)
+    config = plan(wishes)
+    stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
+    with RunDirectory.create(runs_dir, name or runs.free_name(runs_dir, stem)) as run:
+        run.write_yaml(runs.CONFIG, config_document(config))
+        return _run(config, run, watch)
+
+
+def resume(path: Path, watch: Watch) -> Outcome:
+    """Continue a run where it stopped.
+
+    Raises:
+        UserError: if there is no such run, or another process writes it.
+    """
+    config = read_config(path / runs.CONFIG)
+    with RunDirectory.open(path) as run:
+        return _run(config, run, watch)
+
+
+def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
+    from nas.export.run import export_run
+    from nas.report import write_report
+    from nas.search.engine import search
+
+    started = time.perf_counter()
+    describe(config, run, watch)
+    search(config, run, watch)
+    exporting = time.perf_counter()
+    verifications = export_run(run.path, config.formats)
+    result = run.read_json(runs.RESULT)
+    result["verification"] = [v.to_dict() for v in verifications]
+    ended = time.perf_counter()
+    result["seconds"] |= {"export": round(ended - exporting, 2), "total": round(ended - started, 2)}
+    run.write_json(runs.RESULT, result)
+    page, _ = write_report(run.path)
+    return Outcome(run.path, result, page)
+
+
+def describe(config: SearchConfig, run: RunDirectory, watch: Watch) -> None:
+    """Say what is about to happen, before any work."""
+    from nas.hardware.profile import load_profile
+    from nas.hardware.space import restrict
+    from nas.space.space import load_space
+
+    profile, space = load_profile(config.target), load_space(config.space)
+    restriction = restrict(space, profile)
+    evidence = profile.evidence
+    watch.say(f"run      {run.path}")
+    watch.say(f"target   {profile.description}; evidence: {evidence.kind}, {evidence.networks} networks")
+    watch.say(f"space    {space.name}: {restriction.space.size():.3g} architectures the target can run")
+    if restriction.removed:
+        watch.say(f"         {len(restriction.removed)} choices removed, such as: {restriction.removed[0]}")
+    watch.say(f"budget   {budget_text(config)}")
+
+
+def budget_text(config: SearchConfig) -> str:
+    """Say the limits in words, with the share of the space that keeps them."""
+    limits = ", ".join(f"{name} <= {value:g}" for name, value in config.constraints.limits.items())
+    origin = " (derived: give --latency-ms for your own)" if config.derived else ""
+    share = "" if config.feasible_share is None else f"; {100 * config.feasible_share:.0f} % of the space is within it"
+    return limits + origin + share
+
+
+def existing_run(path: Path) -> Path:
+    """Return `path` if it is a run.
+
+    Raises:
+        UserError: if it is none.
+    """
+    if not (path / runs.CONFIG).is_file():
+        raise UserError(f"{path}: not a run (it has no {runs.CONFIG})")
+    return path

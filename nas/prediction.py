@@ -1,0 +1,120 @@
+"""Predicting one network on one target: any timm model, or an architecture from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas import schema, torch_compat
+from nas.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas.cost.cost import Cost
+    from nas.hardware.predictor import LatencyEstimate
+
+_TIMM = "timm:"
+_MAX_RESOLUTION = 4096
+
+
+def predict_timm(target: str, model: str, resolution: int | None) -> dict[str, Any]:
+    """Predict a timm model.
+
+    Args:
+        target: name or path of a hardware profile.
+        model: ``timm:NAME`` (or only ``NAME``).
+        resolution: side of the input image; None takes the model's own.
+
+    Raises:
+        UserError: if target or model do not exist, or the model cannot have the resolution.
+    """
+    from nas.cost.cost import trace_cost
+    from nas.cost.trace import trace_module
+    from nas.hardware.predictor import LatencyPredictor
+    from nas.hardware.profile import load_profile
+
+    profile = load_profile(target)
+    if resolution is not None and not 8 <= resolution <= _MAX_RESOLUTION:
+        raise UserError(f"resolution {resolution}: allowed are 8 to {_MAX_RESOLUTION} pixels")
+    name = model.removeprefix(_TIMM)
+    module, side = timm_module(name, resolution)
+    shape = (3, side, side)
+    try:
+        trace = trace_module(module, shape)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"timm model {name!r} cannot run at {side} pixels ({reason})") from None
+    estimate = LatencyPredictor(profile).estimate_module(module, shape)
+    return document(target, _TIMM + name, side, trace_cost(trace), estimate) | {"uncovered_ops": list(trace.uncovered)}
+
+
+def predict_architecture(target: str, path: Path, resolution: int | None) -> dict[str, Any]:
+    """Predict an architecture from a JSON or YAML file.
+
+    Raises:
+        UserError: if target or file are wrong.
+    """
+    from dataclasses import replace
+
+    from nas.cost.cost import CostModel
+    from nas.hardware.predictor import LatencyPredictor
+    from nas.hardware.profile import load_profile
+    from nas.space.architecture import load_architecture
+
+    profile = load_profile(target)
+    architecture = load_architecture(path)
+    if resolution is not None:
+        try:
+            architecture = replace(architecture, resolution=resolution)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+    cost = CostModel().cost(architecture)
+    estimate = LatencyPredictor(profile).estimate(architecture)
+    return document(target, str(path), architecture.resolution, cost, estimate)
+
+
+def timm_module(name: str, resolution: int | None) -> tuple[nn.Module, int]:
+    """Build a timm model without weights, and return it with the side of its input image.
+
+    Raises:
+        UserError: if timm has no such model.
+    """
+    torch_compat.prepare()
+    import timm
+    import torch
+
+    if name not in timm.list_models():
+        raise _unknown_model(name, timm.list_models())
+    with torch.device("meta"):
+        try:
+            module = timm.create_model(name, **({} if resolution is None else {"img_size": resolution}))
+        except TypeError:  # only models with position embeddings take a size
+            module = timm.create_model(name)
+    side = resolution or int(module.default_cfg["input_size"][-1])
+    return module, side
+
+
+def document(target: str, model: str, resolution: int, cost: Cost, estimate: LatencyEstimate) -> dict[str, Any]:
+    """Write a prediction as plain data."""
+    return {
+        "target": target,
+        "model": model,
+        "resolution": resolution,
+        "macs": cost.macs,
+        "params": cost.params,
+        "peak_memory_bytes": cost.peak_memory_bytes,
+        "latency_ms": estimate.latency_ms,
+        "latency_interval_ms": list(estimate.interval_ms),
+        "extrapolated": estimate.extrapolated,
+        "unsupported": list(estimate.unsupported),
+        "uncovered": estimate.uncovered,
+        "evidence": schema.to_dict(estimate.evidence),
+        "kernels": sorted((schema.to_dict(k) for k in estimate.kernels), key=lambda k: -k["latency_ms"]),
+    }
+
+
+def _unknown_model(name: str, models: list[str]) -> UserError:
+    close = nearest(name, models)
+    hint = f"; did you mean {close!r}?" if close else ";"
+    return UserError(f"unknown timm model {name!r}{hint} timm has {len(models)} models (timm.list_models())")

@@ -1,0 +1,107 @@
+"""Everything a search depends on, as plain data: what ``config.yaml`` of a run holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nas import schema
+from nas.errors import UserError
+from nas.search.objective import Constraints
+from nas.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much work a search does.
+
+    Attributes:
+        supernet: how the shared weights are trained.
+        evaluations: candidates that are scored.
+        finalists: members of the front that are trained further.
+        finalist: how they are trained.
+        baselines: known designs that are trained beside them.
+    """
+
+    supernet: Recipe
+    finalist: Recipe
+    evaluations: int = 150
+    finalists: int = 3
+    baselines: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("evaluations", "finalists"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.baselines < 0:
+            raise ValueError(f"baselines must not be negative, got {self.baselines}")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Where candidates are evaluated: ``inline`` in this process, else with Ray at an address."""
+
+    address: str = "local"
+    count: int | None = None
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """One search, ready to run: nothing is left to be derived.
+
+    Attributes:
+        target: name or path of a hardware profile.
+        space: name or path of a search space.
+        data: what `nas.data.load_data` takes.
+        data_root: folder that relative data names are looked for in.
+        constraints: hard limits, latency always among them.
+        derived: whether the latency limit was derived from the space rather than given.
+        feasible_share: share of random architectures within the limits.
+        sampler: search algorithm.
+        select: rule that names the winner.
+        accuracy_slack: accuracy that the rule may give up, as a fraction.
+        seed: what every draw depends on.
+        effort: how much work to do.
+        workers: where to do it.
+        formats: what the winner is exported to.
+    """
+
+    target: str
+    space: str
+    data: str
+    constraints: Constraints
+    effort: Effort
+    derived: bool = False
+    feasible_share: float | None = None
+    data_root: str | None = None
+    sampler: str = "nsga2"
+    select: str = "accuracy_per_mac"
+    accuracy_slack: float = 0.01
+    seed: int = 0
+    workers: Workers = field(default_factory=Workers)
+    formats: tuple[str, ...] = ("onnx",)
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that relative data names are looked for in."""
+        return Path(self.data_root) if self.data_root else None
+
+
+def read_config(path: Path) -> SearchConfig:
+    """Read a run's configuration.
+
+    Raises:
+        UserError: if it is missing or damaged.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: not found; is {str(path.parent)!r} a run?")
+    return schema.read(SearchConfig, schema.load_yaml(path), source=str(path))
+
+
+def config_document(config: SearchConfig) -> dict[str, Any]:
+    """Return what `read_config` reads."""
+    document: dict[str, Any] = schema.to_dict(config)
+    return document

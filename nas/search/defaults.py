@@ -1,0 +1,120 @@
+"""What a search does where the user left it open: space, budget, effort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nas.data import ImageData, load_data
+from nas.errors import UserError
+from nas.search.config import Effort, SearchConfig, Workers
+from nas.search.objective import Constraints
+from nas.search.target import derive_latency_ms, feasible_share, load_target, search_field
+from nas.space.space import load_space
+from nas.training.recipe import Recipe
+
+SMALL_SPACE = "tiny-hybrid"
+LARGE_SPACE = "mobile-hybrid"
+_SMALL_SIDE = 64  # images up to this side are searched in the small space
+_SMALL_SET = 5000  # training images; larger sets need fewer passes
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for; None stands for "choose for me".
+
+    Attributes:
+        target: name or path of a hardware profile.
+        data: what `nas.data.load_data` takes.
+        changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
+    """
+
+    target: str
+    data: str = "digits"
+    data_root: str | None = None
+    space: str | None = None
+    constraints: Constraints = Constraints()
+    sampler: str | None = None
+    select: str = "accuracy_per_mac"
+    accuracy_slack: float = 0.01
+    seed: int = 0
+    smoke: bool = False
+    evaluations: int | None = None
+    finalists: int | None = None
+    supernet_epochs: int | None = None
+    finalist_epochs: int | None = None
+    workers: Workers = Workers()
+    formats: tuple[str, ...] = ("onnx",)
+
+
+def plan(wishes: Wishes) -> SearchConfig:
+    """Fill in everything that was left open.
+
+    Raises:
+        UserError: if something named does not exist, or nothing of the space is left on the target.
+    """
+    target = load_target(wishes.target)
+    root = None if wishes.data_root is None else _path(wishes.data_root)
+    given_space = load_space(wishes.space) if wishes.space else None
+    data = load_data(wishes.data, resolution=max(given_space.resolutions) if given_space else 32, seed=0, root=root)
+    name = wishes.space or default_space(data)
+    space = (given_space or load_space(name)).for_classes(data.num_classes)
+    left = search_field(space, target).restriction.space
+    constraints, derived = wishes.constraints, wishes.constraints.latency_ms is None
+    if derived:
+        constraints = replace(constraints, latency_ms=derive_latency_ms(left, target, wishes.seed))
+    return SearchConfig(
+        target=wishes.target,
+        space=name,
+        data=wishes.data,
+        data_root=wishes.data_root,
+        constraints=constraints,
+        derived=derived,
+        feasible_share=feasible_share(left, target, constraints, wishes.seed),
+        effort=effort(wishes, data),
+        select=wishes.select,
+        accuracy_slack=wishes.accuracy_slack,
+        seed=wishes.seed,
+        workers=wishes.workers,
+        formats=wishes.formats,
+        **({"sampler": wishes.sampler} if wishes.sampler else {}),
+    )
+
+
+def default_space(data: ImageData) -> str:
+    """Return the space that suits the size of a data set's images."""
+    image, _ = data.train[0]
+    return SMALL_SPACE if max(image.size) <= _SMALL_SIDE else LARGE_SPACE
+
+
+def effort(wishes: Wishes, data: ImageData) -> Effort:
+    """Return how much work suits a data set; what the user set is kept."""
+    small = len(data.train) < _SMALL_SET
+    batch_size = 32 if small else 128
+    supernet = Recipe(epochs=30 if small else 20, batch_size=batch_size, lr=4e-3, seed=wishes.seed)
+    finalist = Recipe(epochs=12, batch_size=batch_size, lr=2e-3, seed=wishes.seed)
+    chosen = Effort(supernet=supernet, finalist=finalist)
+    if wishes.smoke:
+        chosen = Effort(supernet=replace(supernet, epochs=2), finalist=replace(finalist, epochs=1), evaluations=12)
+        chosen = replace(chosen, finalists=1, baselines=1)
+    changes: dict[str, Any] = {"evaluations": wishes.evaluations, "finalists": wishes.finalists}
+    if wishes.supernet_epochs is not None:
+        changes["supernet"] = _epochs(chosen.supernet, wishes.supernet_epochs, "--supernet-epochs")
+    if wishes.finalist_epochs is not None:
+        changes["finalist"] = _epochs(chosen.finalist, wishes.finalist_epochs, "--finalist-epochs")
+    try:
+        return replace(chosen, **{name: value for name, value in changes.items() if value is not None})
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _epochs(recipe: Recipe, epochs: int, flag: str) -> Recipe:
+    if epochs < 1:
+        raise UserError(f"{flag} must be at least 1, got {epochs}")
+    return replace(recipe, epochs=epochs)
+
+
+def _path(text: str):  # type: ignore[no-untyped-def]
+    from pathlib import Path
+
+    return Path(text)

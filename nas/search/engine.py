@@ -1,0 +1,139 @@
+"""One search from beginning to end: supernet, candidates, finalists, winner.
+
+Every stage keeps what it has finished in the run directory, so the same call on the same run continues it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas import runs
+from nas.artefacts import save_winner
+from nas.data import ImageData, load_data
+from nas.errors import NasError
+from nas.runs import RunDirectory
+from nas.search.candidate import Candidate
+from nas.search.config import SearchConfig, Workers
+from nas.search.executor import Executor
+from nas.search.finalists import FinalTraining, Finalist, choose_baselines, choose_finalists, finalist_name
+from nas.search.inline import InlineExecutor
+from nas.search.objective import select
+from nas.search.ray_executor import RayExecutor
+from nas.search.result import Found, result_document
+from nas.search.study import Study
+from nas.search.supernet_evaluator import SupernetSpec
+from nas.search.supernets import trained_supernet
+from nas.search.target import Field, Target, load_target, search_field
+from nas.search.watch import Watch
+from nas.space.space import load_space
+
+if TYPE_CHECKING:
+    from nas.model.supernet import Supernet
+
+INLINE = "inline"
+
+
+class InterruptedRunError(NasError):
+    """Ctrl-C ended a search before its end; nothing finished is lost. Exit code 130."""
+
+    exit_code = 130
+
+
+@dataclass
+class Clock:
+    """Measures the stages of a search."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure what runs inside as stage `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
+    """Search, and leave ``result.json`` and ``winner/`` in the run.
+
+    Raises:
+        InfeasibleError: if no architecture keeps the constraints.
+        InterruptedRunError: if Ctrl-C ended it; the same call continues.
+        UserError: if something the configuration names is wrong.
+    """
+    clock = Clock()
+    target, space = load_target(config.target), load_space(config.space)
+    data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
+    where = search_field(space.for_classes(data.num_classes), target)
+    runs_dir = run.path.parent
+    with clock.stage("supernet"):
+        supernet, weights = trained_supernet(where.full, data, config.effort.supernet, runs_dir=runs_dir, watch=watch)
+    with clock.stage("search"):
+        study = _explore(config, run, where, target, weights, watch)
+    with clock.stage("finalists"):
+        finalists = _train_finalists(config, run, study, supernet, data, watch)
+    winner = finalists[select(finalists, config.select, config.accuracy_slack)]
+    found = Found(winner, finalists, study.front(), study.counts, len(data.test), clock.seconds)
+    save_winner(run.file("winner"), winner.architecture, winner.network)
+    run.write_json(runs.RESULT, result_document(config, target, found))
+    return found
+
+
+def executor(workers: Workers) -> Executor:
+    """Return what evaluates candidates: this process, or Ray workers."""
+    if workers.address == INLINE:
+        return InlineExecutor()
+    return RayExecutor(workers.address, workers.count, workers.cpus, workers.gpus)
+
+
+def _explore(
+    config: SearchConfig, run: RunDirectory, where: Field, target: Target, weights: Path, watch: Watch
+) -> Study:
+    """Score candidates until the study holds as many as wanted."""
+    study = Study(
+        where.restriction.space,
+        config.constraints,
+        target.metrics,
+        sampler_name=config.sampler,
+        seed=config.seed,
+        run_dir=run,
+        seeds=where.seeds,
+    )
+    wanted = config.effort.evaluations
+
+    def told(candidate: Candidate) -> None:
+        counts = study.counts
+        best = max((c.metrics.accuracy or 0.0 for c in study.front()), default=0.0)
+        note = f"best {100 * best:.1f} %, {counts.infeasible} over budget"
+        if candidate.state == "failed":
+            watch.say(f"candidate {candidate.number} failed: {candidate.error}")
+        watch.progress("search", counts.evaluated + counts.failed, wanted, note)
+
+    spec = SupernetSpec(where.full, weights, config.data, config.root, config.seed)
+    outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
+    if outcome == "interrupted":
+        raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
+    if outcome == "exhausted":
+        watch.say(f"the search space has no further feasible candidate after {study.counts.evaluated}")
+    return study
+
+
+def _train_finalists(
+    config: SearchConfig, run: RunDirectory, study: Study, supernet: Supernet, data: ImageData, watch: Watch
+) -> list[Finalist]:
+    effort = config.effort
+    chosen = choose_finalists(study.front(), effort.finalists, config.accuracy_slack)
+    taken = {c.digest for c in chosen}
+    chosen += [c for c in choose_baselines(study.candidates, effort.baselines) if c.digest not in taken]
+    training = FinalTraining(supernet, data, effort.finalist, folder=run.file("finalists"), watch=watch)
+    return [
+        training.train(candidate, name=finalist_name(candidate, i + 1), number=i, total=len(chosen))
+        for i, candidate in enumerate(chosen)
+    ]

@@ -1,0 +1,123 @@
+"""The document ``result.json``: what a search found, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas import schema
+from nas.runs import versions
+from nas.search.candidate import Candidate
+from nas.search.config import SearchConfig
+from nas.search.finalists import Finalist
+from nas.search.objective import Metrics, feasible
+from nas.search.study import Counts
+from nas.search.target import Target
+from nas.search.verdict import verdict
+
+if TYPE_CHECKING:
+    from nas.space.architecture import Architecture
+
+SCHEMA_VERSION = 1
+_KERNELS = 40  # the slowest ones are kept
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything a search ended with.
+
+    Attributes:
+        winner: the network that the rule names.
+        finalists: everything that was trained, the winner and known designs included.
+        front: the feasible front as the search saw it.
+        counts: how many candidates went which way.
+        test_images: how many images the test accuracies rest on.
+        seconds: time spent, by stage.
+    """
+
+    winner: Finalist
+    finalists: Sequence[Finalist]
+    front: Sequence[Candidate]
+    counts: Counts
+    test_images: int
+    seconds: Mapping[str, float]
+
+
+def result_document(config: SearchConfig, target: Target, found: Found) -> dict[str, Any]:
+    """Write a search's end as plain data."""
+    trained = {f.candidate.digest: f for f in found.finalists}
+    estimate = target.estimate(found.winner.architecture)
+    evidence = target.profile.evidence
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "target": target.profile.name,
+        "space": config.space,
+        "data": config.data,
+        "seed": config.seed,
+        "versions": versions(),
+        "budget": {
+            **{k: v for k, v in schema.to_dict(config.constraints).items()},
+            "derived": config.derived,
+            "feasible_share": config.feasible_share,
+        },
+        "select": config.select,
+        "accuracy_slack": config.accuracy_slack,
+        "sampler": config.sampler,
+        "winner": {
+            **_finalist(found.winner, target, config, name="winner"),
+            "kernels": _kernels(estimate.to_dict()["kernels"]),
+            "extrapolated": estimate.extrapolated,
+        },
+        "front": [
+            _finalist(trained[c.digest], target, config) if c.digest in trained else _candidate(c, target)
+            for c in found.front
+        ],
+        "baselines": [_finalist(f, target, config) for f in found.finalists if f.known],
+        "evidence": {
+            "kind": evidence.kind,
+            "networks": evidence.networks,
+            "sources": list(evidence.sources),
+            "method": evidence.method,
+            "note": evidence.note,
+            **(schema.to_dict(evidence.errors) if evidence.errors else {}),
+        },
+        "verdict": verdict(found.winner, found.finalists, found.test_images),
+        "test_images": found.test_images,
+        "counts": schema.to_dict(found.counts),
+        "seconds": {name: round(seconds, 2) for name, seconds in found.seconds.items()},
+    }
+
+
+def _finalist(finalist: Finalist, target: Target, config: SearchConfig, *, name: str | None = None) -> dict[str, Any]:
+    figures = _figures(finalist.architecture, finalist.metrics, target)
+    return {
+        "name": name or finalist.name,
+        **figures,
+        "inherited_accuracy": finalist.candidate.metrics.accuracy,
+        "test_accuracy": finalist.test_accuracy,
+        "feasible": feasible(finalist.metrics, config.constraints),
+    }
+
+
+def _candidate(candidate: Candidate, target: Target) -> dict[str, Any]:
+    figures = _figures(candidate.architecture, candidate.metrics, target)
+    return {"name": f"candidate-{candidate.number}", **figures, "inherited_accuracy": candidate.metrics.accuracy}
+
+
+def _figures(architecture: Architecture, metrics: Metrics, target: Target) -> dict[str, Any]:
+    return {
+        "architecture": architecture.to_dict(),
+        "digest": architecture.digest,
+        "macs": metrics.macs,
+        "params": metrics.params,
+        "peak_memory_bytes": metrics.peak_memory_bytes,
+        "latency_ms": metrics.latency_ms,
+        "latency_interval_ms": list(target.estimate(architecture).interval_ms),
+        "search_accuracy": metrics.accuracy,
+        "accuracy_per_gmac": metrics.accuracy_per_gmac,
+    }
+
+
+def _kernels(kernels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(kernels, key=lambda k: -k["latency_ms"])[:_KERNELS]

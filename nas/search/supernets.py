@@ -1,0 +1,74 @@
+"""Trained supernets, kept by content: the same space, data, recipe and seed are trained once.
+
+A training that was killed goes on after its last whole epoch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from nas import schema
+from nas.data import ImageData
+from nas.model.supernet import Supernet
+from nas.runs import write_atomic
+from nas.search.supernet_evaluator import load_supernet
+from nas.search.watch import Watch
+from nas.space.space import SearchSpace
+from nas.training.loop import Callbacks, Progress
+from nas.training.recipe import Recipe
+from nas.training.supernet import train_supernet
+
+FOLDER = ".supernets"
+_FORMAT = 1  # raise it when equal keys would no longer mean equal weights
+
+
+def trained_supernet(
+    space: SearchSpace, data: ImageData, recipe: Recipe, *, runs_dir: Path, watch: Watch
+) -> tuple[Supernet, Path]:
+    """Return the supernet of a space trained on a data set, and the file of its weights.
+
+    Args:
+        space: the whole space, for the classes of the data.
+        data: at the space's largest resolution.
+        recipe: how to train; its seed decides the initial weights too.
+        runs_dir: trained supernets are kept in its folder ``.supernets``.
+        watch: hears of the training.
+    """
+    supernet = Supernet(space, seed=recipe.seed)
+    weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe)}.safetensors"
+    if weights.is_file():
+        load_supernet(supernet, weights)
+        watch.say(f"supernet: trained before ({weights.name})")
+        return supernet.eval(), weights
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = weights.with_suffix(".state")
+
+    def progress(at: Progress) -> None:
+        watch.progress("supernet", at.step, at.steps, f"loss {at.metrics['loss']:.2f}")
+
+    train_supernet(supernet, data, recipe, callbacks=Callbacks(progress=progress), checkpoint=unfinished)
+    _save(supernet, weights)
+    unfinished.unlink(missing_ok=True)
+    return supernet, weights
+
+
+def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe) -> str:
+    """Return the name of a trained supernet: a digest of all that its weights depend on."""
+    content = {
+        "format": _FORMAT,
+        "parameters": {name: list(values) for name, values in space.parameters.items()},
+        "largest": space.largest().to_dict(),
+        "smallest": space.smallest().to_dict(),
+        "data": [data.digest, data.resolution],
+        "recipe": schema.to_dict(recipe),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _save(supernet: Supernet, path: Path) -> None:
+    from safetensors.torch import save
+
+    tensors = {name: t.detach().cpu().contiguous() for name, t in supernet.state_dict().items()}
+    write_atomic(path, save(tensors))

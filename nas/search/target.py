@@ -1,0 +1,102 @@
+"""A target as a search sees it: the space it can run, and what an architecture costs on it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nas.cost.cost import CostModel
+from nas.hardware.predictor import LatencyEstimate, LatencyPredictor
+from nas.hardware.profile import HardwareProfile, load_profile
+from nas.hardware.space import Restriction, restrict
+from nas.model.zoo import ZOO
+from nas.search.objective import Constraints, Metrics, feasible
+
+if TYPE_CHECKING:
+    from nas.space.architecture import Architecture
+    from nas.space.space import SearchSpace
+
+Named = tuple[str, "Architecture"]
+
+SHARE_SAMPLES = 1000
+DERIVED_QUANTILE = 0.4  # of the latencies of random architectures
+
+
+class Target:
+    """Predicts what architectures cost on one device, remembering every part it has seen."""
+
+    def __init__(self, profile: HardwareProfile) -> None:
+        self.profile = profile
+        self._predictor = LatencyPredictor(profile)
+        self._costs = CostModel()
+
+    def metrics(self, architecture: Architecture) -> Metrics:
+        """Return everything but the accuracy."""
+        cost = self._costs.cost(architecture)
+        latency_ms = self._predictor.latency_ms(architecture)
+        return Metrics(cost.macs, cost.params, latency_ms, cost.peak_memory_bytes)
+
+    def estimate(self, architecture: Architecture) -> LatencyEstimate:
+        """Return the latency kernel by kernel, with its interval."""
+        return self._predictor.estimate(architecture)
+
+
+def load_target(name_or_path: str) -> Target:
+    """Load a target by name or path.
+
+    Raises:
+        UserError: if there is none, or its file is wrong.
+    """
+    return Target(load_profile(name_or_path))
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where a search takes place.
+
+    Attributes:
+        full: the space of the supernet.
+        restriction: the part of it that the target can run.
+        seeds: known designs in that part, proposed first.
+    """
+
+    full: SearchSpace
+    restriction: Restriction
+    seeds: tuple[Named, ...]
+
+
+def search_field(space: SearchSpace, target: Target) -> Field:
+    """Restrict a space to a target and collect the known designs that are left in it.
+
+    Raises:
+        UserError: if nothing is left.
+    """
+    restriction = restrict(space, target.profile)
+    return Field(space, restriction, (*zoo_points(restriction.space), *restriction.seeds(space)))
+
+
+def zoo_points(space: SearchSpace) -> tuple[Named, ...]:
+    """Return the published networks that are points of the space, at its largest and smallest resolution."""
+    sizes = dict.fromkeys((max(space.resolutions), min(space.resolutions)))
+    made = ((f"{name}@{size}", ZOO[name](size, space.num_classes)) for size in sizes for name in ZOO)
+    return tuple((name, architecture) for name, architecture in made if space.contains(architecture))
+
+
+def derive_latency_ms(space: SearchSpace, target: Target, seed: int) -> float:
+    """Return a latency budget that asks for something: 40 % of random architectures keep it.
+
+    The figure is rounded to two digits.
+    """
+    latencies = sorted(m.latency_ms for m in _sampled(space, target, seed))
+    return float(f"{latencies[int(DERIVED_QUANTILE * len(latencies))]:.2g}")
+
+
+def feasible_share(space: SearchSpace, target: Target, constraints: Constraints, seed: int) -> float:
+    """Return the share of random architectures within the limits."""
+    return sum(feasible(m, constraints) for m in _sampled(space, target, seed)) / SHARE_SAMPLES
+
+
+def _sampled(space: SearchSpace, target: Target, seed: int) -> list[Metrics]:
+    rng = random.Random(seed)
+    return [target.metrics(space.sample(rng)) for _ in range(SHARE_SAMPLES)]
