@@ -46,9 +46,11 @@ class Point:
 
     @property
     def digest(self) -> str:
+        """The name of the architecture."""
         return hashlib.sha256(json.dumps(self.answers).encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
         return dict(self.answers)
 
 
@@ -61,24 +63,31 @@ class FlatSpace:
     exists: Callable[[str, Mapping[str, Any]], bool] = field(default=lambda _name, _params: True)
 
     def size(self) -> int:
+        """Count the combinations of answers, those with the same architecture too."""
         return int(np.prod([len(values) for values in self.parameters.values()], dtype=float))
 
     def seeds(self) -> tuple[tuple[str, Any], ...]:
+        """Return no starting points."""
         return ()
 
     def sample(self, rng: random.Random) -> Point:
+        """Draw every answer uniformly."""
         return self.decode({name: rng.choice(values) for name, values in self.parameters.items()})
 
     def smallest(self) -> Point:
+        """Return the point with the first choice everywhere."""
         return self.decode({name: values[0] for name, values in self.parameters.items()})
 
     def decode(self, params: Mapping[str, Any]) -> Point:
+        """Keep the answers that shape the architecture."""
         return Point(tuple((name, params[name]) for name in self.parameters if self.exists(name, params)))
 
     def encode(self, point: Point) -> dict[str, Any]:
+        """Answer the questions that were not asked with their first choice."""
         return {name: values[0] for name, values in self.parameters.items()} | point.to_dict()
 
     def mutate(self, point: Point, rng: random.Random, rate: float = 0.1) -> Point:
+        """Answer some questions anew."""
         params = self.encode(point)
         forced = rng.choice([name for name, _ in point.answers])
         for name, values in self.parameters.items():
@@ -87,6 +96,7 @@ class FlatSpace:
         return self.decode(params)
 
     def crossover(self, first: Point, second: Point, rng: random.Random) -> Point:
+        """Take each answer from one of two parents."""
         a, b = self.encode(first), self.encode(second)
         return self.decode({name: rng.choice((a[name], b[name])) for name in a})
 
@@ -103,7 +113,7 @@ class Problem:
     best: float | None = None
 
 
-def stages_problem() -> Problem:
+def stages_problem(instance: int = 0) -> Problem:
     """Five stages of two to four blocks, each with a kernel and an expansion; made up, but of the usual shape."""
     parameters: dict[str, tuple[Any, ...]] = {}
     for s in range(5):
@@ -111,43 +121,44 @@ def stages_problem() -> Problem:
         for b in range(4):
             parameters[f"s{s}.b{b}.kernel_size"] = (3, 5, 7)
             parameters[f"s{s}.b{b}.exp_ratio"] = (3, 4, 6)
-
-    def exists(name: str, params: Mapping[str, Any]) -> bool:
-        stage, _, block = name.partition(".")
-        return block == "depth" or int(block[1]) < params[f"{stage}.depth"]
-
-    space = FlatSpace("stages", parameters, exists)
-    weights = np.random.default_rng(7).normal(1.0, 0.35, (5, 4, 2))
-
-    def blocks(point: Point) -> Iterable[tuple[int, int, int, int]]:
-        answers = point.to_dict()
-        for s in range(5):
-            for b in range(answers[f"s{s}.depth"]):
-                yield s, b, answers[f"s{s}.b{b}.kernel_size"], answers[f"s{s}.b{b}.exp_ratio"]
-
-    def cost(point: Point) -> Metrics:
-        macs = latency = 0.0
-        for s, _, kernel, ratio in blocks(point):
-            macs += 1e6 * ratio * (4 + s + 0.08 * kernel**2 * (5 - s))
-            latency += 0.05 + 0.01 * ratio * (1.5 if s < 2 else 1.0) + 0.002 * kernel**2 * (1 + 0.3 * s)
-        return Metrics(int(macs), int(macs / 50), latency, 0)
+    space = FlatSpace("stages", parameters, _stage_block_exists)
+    # What each block's kernel and expansion are worth: another made-up task for each instance.
+    worth = np.random.default_rng(instance).normal(1.0, 0.35, (5, 4, 2))
 
     def accuracy(point: Point) -> float:
         good, previous = 0.0, 0
-        for s, b, kernel, ratio in blocks(point):
-            good += (
-                weights[s, b, 0] * (kernel / 7) ** 0.6 * (1 if s > 1 else 0.6) + weights[s, b, 1] * (ratio / 6) ** 0.5
-            )
-            good -= 0.4 * (previous == kernel == 7) - 0.15 * (previous != 0 and previous != kernel)
+        for s, b, kernel, ratio in _stage_blocks(point):
+            good += worth[s, b, 0] * (kernel / 7) ** 0.6 * (1 if s > 1 else 0.6) + worth[s, b, 1] * (ratio / 6) ** 0.5
+            good -= 0.4 * (previous == kernel == 7) + 0.15 * (previous not in (0, kernel))
             previous = kernel
         return 0.6 + 0.38 * (1 - float(np.exp(-max(good, 0.0) / 12)))
 
     rng = random.Random(0)
-    drawn = [cost(space.sample(rng)) for _ in range(2000)]
+    drawn = [_stages_cost(space.sample(rng)) for _ in range(2000)]
     limit = float(np.quantile([m.latency_ms for m in drawn], FEASIBLE_SHARE))
     ceiling = max(m.macs for m in drawn if m.latency_ms <= limit)
     floor = accuracy(space.smallest())
-    return Problem(space, Constraints(latency_ms=limit), cost, accuracy, (floor, float(ceiling)))
+    return Problem(space, Constraints(latency_ms=limit), _stages_cost, accuracy, (floor, float(ceiling)))
+
+
+def _stage_block_exists(name: str, params: Mapping[str, Any]) -> bool:
+    stage, _, block = name.partition(".")
+    return block == "depth" or int(block[1]) < params[f"{stage}.depth"]
+
+
+def _stage_blocks(point: Point) -> Iterable[tuple[int, int, int, int]]:
+    answers = point.to_dict()
+    for s in range(5):
+        for b in range(answers[f"s{s}.depth"]):
+            yield s, b, answers[f"s{s}.b{b}.kernel_size"], answers[f"s{s}.b{b}.exp_ratio"]
+
+
+def _stages_cost(point: Point) -> Metrics:
+    macs = latency_ms = 0.0
+    for s, _, kernel, ratio in _stage_blocks(point):
+        macs += 1e6 * ratio * (4 + s + 0.08 * kernel**2 * (5 - s))
+        latency_ms += 0.05 + 0.01 * ratio * (1.5 if s < 2 else 1.0) + 0.002 * kernel**2 * (1 + 0.3 * s)
+    return Metrics(int(macs), int(macs / 50), latency_ms, 0)
 
 
 def cells_problem(device: str = "nnmeter_pixel4_a76cpu") -> Problem:
@@ -247,10 +258,11 @@ def main() -> int:
     """Compare on the problems asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problem", choices=("stages", "cells", "all"), default="all")
+    parser.add_argument("--instance", type=int, default=0, help="which made-up task of `stages` (default 0)")
     parser.add_argument("--seeds", type=int, default=10, help="searches per sampler (default 10)")
     options = parser.parse_args()
     if options.problem in ("stages", "all"):
-        compare(stages_problem(), options.seeds)
+        compare(stages_problem(options.instance), options.seeds)
     if options.problem in ("cells", "all"):
         if "NAS_BENCH_DATA" in os.environ:
             compare(cells_problem(), options.seeds)
