@@ -22,7 +22,15 @@ import yaml
 from nas import schema, torch_compat
 from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
 from nas.hardware.profile import Evidence, EvidenceGroup, HardwareProfile
-from nas.hardware.validate import errors, interval_factor, leave_one_out, macs_fitter, profile_fitter
+from nas.hardware.validate import (
+    best_template,
+    errors,
+    interval_factor,
+    leave_one_out,
+    macs_fitter,
+    profile_fitter,
+    selecting_fitter,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "tools" / "templates"
@@ -62,7 +70,9 @@ def fit_target(name: str, data: Path | None) -> Fit:
     template = schema.read(HardwareProfile, schema.load_yaml(TEMPLATES / f"{name}.yaml"), source=name)
     case = targets.gather(name, template, data)
     spread = case.spread
-    predicted = leave_one_out(profile_fitter(template, spread), case.networks, case.always)
+    templates = case.templates or (template,)
+    predicted = leave_one_out(selecting_fitter(templates, case.always, spread), case.networks)
+    template = best_template(templates, case.networks, case.always, spread)
     line = leave_one_out(macs_fitter, case.networks)
     measured = [network.latency_ms for network in case.networks]
     evidence = Evidence(
@@ -70,7 +80,7 @@ def fit_target(name: str, data: Path | None) -> Fit:
         sources=case.sources,
         date=datetime.date.today().isoformat(),
         networks=len(case.networks),
-        method=LEAVE_ONE_OUT,
+        method=LEAVE_ONE_OUT + (f", {case.chosen} chosen inside each fold" if case.chosen else ""),
         interval_factor=interval_factor(predicted, measured, COVERAGE),
         interval_coverage=COVERAGE,
         errors=errors(predicted, measured),
@@ -107,11 +117,12 @@ def _range(networks: Sequence[MeasuredNetwork]) -> tuple[float, float]:
 
 def write(profile: HardwareProfile) -> None:
     """Write a profile with the three comment lines that every YAML opens with."""
+    template = (TEMPLATES / f"{profile.name}.yaml").read_text(encoding="utf-8").splitlines()
+    start = template[2].removeprefix("# Numbers: ")
     head = (
         f"# {profile.description}.\n"
         f"# Used by: nas search --target {profile.name}; written by: python tools/fit_profiles.py {profile.name}\n"
-        f"# Numbers: peaks and limits from data sheets; rates fitted to {profile.evidence.networks} "
-        f"{profile.evidence.kind} networks (see evidence).\n"
+        f"# Numbers: rates fitted to {profile.evidence.networks} {profile.evidence.kind} networks; start: {start}\n"
     )
     body = yaml.safe_dump(_plain(profile), sort_keys=False, width=110, default_flow_style=None, allow_unicode=True)
     (ROOT / "hardware_profiles" / f"{profile.name}.yaml").write_text(head + body, encoding="utf-8")

@@ -95,8 +95,8 @@ class _Problem:
         times_ms = kernel_ms(self.macs, self.macs_per_out_ch, self.moved_bytes, **rates)
         limits = _scaled_limits(self.template.limits, factors)
         streaming_ms = stream_ms(self.weight_bytes, self.activation_bytes, limits)
-        intercept_ms = _scaled_correction(self.template.correction, factors).intercept_ms
-        return self._per_network(times_ms) + streaming_ms + intercept_ms
+        correction = _scaled_correction(self.template.correction, factors)
+        return correction.scale * self._per_network(times_ms) + streaming_ms + correction.intercept_ms
 
     def residuals(self, free_factors: Array) -> Array:
         """Return the misfits in the logarithm and the pull towards the template."""
