@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas import runs
+from nas import runs, schema
 from nas.errors import UserError
 from nas.runs import RunDirectory
 from nas.search.config import SearchConfig, config_document, read_config
@@ -81,7 +81,7 @@ def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     exporting = time.perf_counter()
     verifications = export_run(run.path, config.formats)
     result = run.read_json(runs.RESULT)
-    result["verification"] = [v.to_dict() for v in verifications]
+    result["verification"] = [schema.to_dict(v) for v in verifications]
     ended = time.perf_counter()
     result["seconds"] |= {"export": round(ended - exporting, 2), "total": round(ended - started, 2)}
     run.write_json(runs.RESULT, result)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from nas import schema
 from nas.errors import UserError
 from nas.search.objective import Constraints
+from nas.search.samplers import DEFAULT
 from nas.training.recipe import Recipe
 
 
@@ -77,7 +78,7 @@ class SearchConfig:
     derived: bool = False
     feasible_share: float | None = None
     data_root: str | None = None
-    sampler: str = "nsga2"
+    sampler: str = DEFAULT
     select: str = "accuracy_per_mac"
     accuracy_slack: float = 0.01
     seed: int = 0

@@ -1,0 +1,142 @@
+"""A whole search on small data: what it leaves behind, stopping it, and going on."""
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas import runs
+from nas.errors import InfeasibleError, UserError
+from nas.pipeline import resume, start
+from nas.search.config import Workers, read_config
+from nas.search.defaults import Wishes
+from nas.search.engine import InterruptedRunError
+from nas.search.objective import Constraints
+from nas.search.watch import Silent
+
+SPACE = """# A space for tests.
+name: toy
+description: a few hundred networks
+resolution: [16, 24]
+stem: {out_chs: 8, act: [relu, hard_swish]}
+stages:
+  - {depth: [1, 2], out_chs: [8, 16], stride: 2, tied: [act], blocks: [
+      {kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2], act: [relu, hard_swish]},
+      {kind: transformer, num_heads: 1, head_dim: 8}]}
+heads: [{kind: pool}, {kind: conv_pool, features: 16}]
+seeds:
+  plain: {kind: [mbconv], act: relu, head.kind: pool}
+"""
+
+
+@pytest.fixture
+def wishes(tmp_path: Path) -> Wishes:
+    rng = np.random.default_rng(0)
+    labels = np.arange(96) % 3
+    images = rng.integers(0, 60, (96, 16, 16, 3), dtype=np.uint8)
+    for i, label in enumerate(labels):
+        images[i, :, :, label] += 150  # each class has its colour
+    np.savez(tmp_path / "colours.npz", images=images, labels=labels)
+    (tmp_path / "toy.yaml").write_text(SPACE)
+    return Wishes(
+        target="jetson-orin",
+        data=str(tmp_path / "colours.npz"),
+        space=str(tmp_path / "toy.yaml"),
+        supernet_epochs=2,
+        evaluations=8,
+        finalists=2,
+        finalist_epochs=1,
+        workers=Workers(address="inline"),
+        formats=(),
+        constraints=Constraints(latency_ms=10.0),
+    )
+
+
+def candidates(path: Path) -> list[dict]:
+    return [json.loads(line) for line in (path / runs.CANDIDATES).read_text().splitlines()]
+
+
+def test_a_search_leaves_everything_behind(wishes: Wishes, tmp_path: Path) -> None:
+    outcome = start(wishes, runs_dir=tmp_path / "runs", name="first", watch=Silent())
+    result, winner = outcome.result, outcome.result["winner"]
+    assert result["schema_version"] == 1
+    assert result["counts"]["evaluated"] == 8
+    assert winner["latency_ms"] <= result["budget"]["latency_ms"]
+    assert 0 <= winner["test_accuracy"] <= 1
+    assert winner["latency_interval_ms"][0] <= winner["latency_ms"] <= winner["latency_interval_ms"][1]
+    assert winner["accuracy_per_gmac"] == pytest.approx(100 * winner["search_accuracy"] / (winner["macs"] / 1e9))
+    assert result["baselines"][0]["name"] == "plain"
+    assert result["verdict"]
+    for name in ("config.yaml", "study.journal", "report.html", "report.md", "winner/weights.safetensors"):
+        assert (outcome.path / name).stat().st_size > 0
+    assert read_config(outcome.path / runs.CONFIG).seed == 0
+
+
+def test_a_second_search_reuses_the_supernet_and_another_target(wishes: Wishes, tmp_path: Path) -> None:
+    start(wishes, runs_dir=tmp_path / "runs", name="first", watch=Silent())
+    supernets = list((tmp_path / "runs" / ".supernets").glob("*.safetensors"))
+    outcome = start(replace(wishes, target="coral-edgetpu"), runs_dir=tmp_path / "runs", name="second", watch=Silent())
+    assert list((tmp_path / "runs" / ".supernets").glob("*.safetensors")) == supernets
+    blocks = [b for stage in outcome.result["winner"]["architecture"]["stages"] for b in stage]
+    assert all(b["kind"] != "transformer" and b["act"] != "hard_swish" for b in blocks)
+
+
+def test_an_interrupted_search_goes_on_to_the_same_end(
+    wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = start(wishes, runs_dir=tmp_path / "a", name="run", watch=Silent())
+
+    from nas.search import supernet_evaluator
+
+    evaluate, calls = supernet_evaluator.SupernetEvaluator.evaluate, []
+
+    def interrupted(self, architecture):
+        calls.append(1)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return evaluate(self, architecture)
+
+    monkeypatch.setattr(supernet_evaluator.SupernetEvaluator, "evaluate", interrupted)
+    with pytest.raises(InterruptedRunError, match="--resume"):
+        start(wishes, runs_dir=tmp_path / "b", name="run", watch=Silent())
+    kept = candidates(tmp_path / "b" / "run")
+    assert sum(c["state"] == "complete" for c in kept) == 4
+    resumed = resume(tmp_path / "b" / "run", Silent())
+    assert candidates(resumed.path)[: len(kept)] == kept
+    same = [[(c["digest"], c["metrics"]) for c in candidates(o.path)] for o in (undisturbed, resumed)]
+    assert same[0] == same[1]
+    assert undisturbed.result["winner"]["test_accuracy"] == resumed.result["winner"]["test_accuracy"]
+
+
+def test_an_impossible_budget_names_the_tightest_seen(wishes: Wishes, tmp_path: Path) -> None:
+    impossible = replace(wishes, constraints=Constraints(latency_ms=1e-6))
+    with pytest.raises(InfeasibleError, match="tightest seen"):
+        start(impossible, runs_dir=tmp_path / "runs", name="run", watch=Silent())
+
+
+def test_mistakes_are_found_before_any_work(wishes: Wishes, tmp_path: Path) -> None:
+    for wrong in ({"target": "jetson"}, {"space": "nowhere"}, {"data": str(tmp_path / "none")}, {"formats": ("onx",)}):
+        with pytest.raises(UserError):
+            start(replace(wishes, **wrong), runs_dir=tmp_path / "runs", name="run", watch=Silent())
+    with pytest.raises(UserError, match="not legal"):
+        start(wishes, runs_dir=tmp_path / "runs", name="../up", watch=Silent())
+    assert not (tmp_path / "runs" / "run").exists()
+
+
+def test_a_budget_is_derived_where_none_is_given(wishes: Wishes) -> None:
+    from nas.search.defaults import plan
+
+    config = plan(replace(wishes, constraints=Constraints()))
+    assert config.derived
+    assert config.constraints.latency_ms is not None
+    assert 0.2 <= (config.feasible_share or 0) <= 0.6
+
+
+def test_an_existing_run_is_not_overwritten(wishes: Wishes, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "run").mkdir(parents=True)
+    (tmp_path / "runs" / "run" / "config.yaml").write_text("x")
+    with pytest.raises(UserError, match="--resume"):
+        start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
