@@ -41,6 +41,13 @@ class Block(Protocol):
     def stride(self) -> int:
         """Factor by which height and width shrink."""
 
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """Names of the weights that scale what the block adds to its skip; none where it has no skip.
+
+        A supernet starts them at zero, so that blocks of every family begin as the identity.
+        """
+
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
 

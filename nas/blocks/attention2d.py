@@ -1,7 +1,9 @@
 """Multi-head attention over the positions of a feature map, written so that every exporter takes it.
 
 Query, key and value are separate 1x1 convolutions (so that leading slices are leading heads), no tensor has more
-than four dimensions, and the attention itself is explicit matrix products. Notation: ``T = H * W`` query positions, ``S`` key positions, ``h`` heads of width ``d``.
+than four dimensions, and the attention itself is explicit matrix products.
+
+Notation: ``T = H * W`` query positions, ``S`` key positions, ``h`` heads of width ``d``.
 """
 
 from __future__ import annotations

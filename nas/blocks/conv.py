@@ -26,6 +26,11 @@ class Conv:
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
 
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """A plain convolution has no skip."""
+        return ()
+
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
         block: nn.Module = ConvBnAct(

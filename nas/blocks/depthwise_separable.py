@@ -31,6 +31,11 @@ class DepthwiseSeparable:
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
 
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """The scale of the last batch norm, where there is a skip."""
+        return () if self.pw_act else ("bn2.weight",)
+
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
         block: nn.Module = DepthwiseSeparableConv(

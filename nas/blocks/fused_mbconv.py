@@ -29,6 +29,11 @@ class FusedMBConv:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
         parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
 
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """The scale of the last batch norm."""
+        return ("bn2.weight",)
+
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
         block: nn.Module = EdgeResidual(

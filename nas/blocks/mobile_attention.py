@@ -45,6 +45,13 @@ class MobileAttention:
         """Attention keeps height and width."""
         return 1
 
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """The last projection; a layer scale starts near zero by itself."""
+        if self.layer_scale:
+            return ()
+        return ("attn.output.proj.weight",) if self.multi_query else ("attn.proj.weight",)
+
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H, W)``."""
         block: nn.Module = TimmMobileAttention(

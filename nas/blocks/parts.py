@@ -58,4 +58,9 @@ def require_conv(out_chs: int, stride: int, kernel_size: int) -> None:
     """Check the fields that every convolutional block has."""
     require(out_chs >= 1, f"out_chs must be at least 1, got {out_chs}")
     require(stride in (1, 2), f"stride must be 1 or 2, got {stride}")
-    require(kernel_size % 2 == 1 and 1 <= kernel_size <= 13, f"kernel_size must be odd, 1 to 13, got {kernel_size}")
+    require_kernel_size(kernel_size, "kernel_size")
+
+
+def require_kernel_size(kernel_size: int, field: str) -> None:
+    """Check the window of a convolution, called `field` in the message."""
+    require(kernel_size % 2 == 1 and 1 <= kernel_size <= 13, f"{field} must be odd, 1 to 13, got {kernel_size}")

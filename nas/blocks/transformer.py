@@ -59,6 +59,11 @@ class Transformer:
         """A transformer block keeps height and width."""
         return 1
 
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """The last projections of attention and MLP."""
+        return ("attn.proj.weight", "mlp.fc2.weight")
+
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, out_chs, H, W) -> (N, out_chs, H, W)``.
 

@@ -31,11 +31,16 @@ class UniversalInvertedBottleneck:
     layer_scale: bool = False
 
     def __post_init__(self) -> None:
-        kernel_sizes = [k for k in (self.start_kernel_size, self.kernel_size) if k]
-        for kernel_size in kernel_sizes or [1]:
-            parts.require_conv(self.out_chs, self.stride, kernel_size)
-        parts.require(bool(kernel_sizes) or self.stride == 1, "stride 2 needs start_kernel_size or kernel_size")
+        parts.require_conv(self.out_chs, self.stride, self.kernel_size or 1)
+        parts.require_kernel_size(self.start_kernel_size or 1, "start_kernel_size")
+        has_window = self.start_kernel_size > 0 or self.kernel_size > 0
+        parts.require(has_window or self.stride == 1, "stride 2 needs start_kernel_size or kernel_size")
         parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """The scale of the last batch norm; a layer scale starts near zero by itself."""
+        return () if self.layer_scale else ("pw_proj.bn.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""

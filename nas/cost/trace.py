@@ -25,6 +25,7 @@ from nas.cost import operators
 from nas.cost.memory import Use, peak_elements
 from nas.cost.ops import Op, Shape, Trace
 
+
 def trace_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Trace:
     """Trace `module` on one image of ``(C, H, W)`` without computing anything.
 

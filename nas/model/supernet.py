@@ -7,7 +7,7 @@ that may stand there, the shared weights are those of the largest block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from timm.models._efficientnet_builder import efficientnet_init_weights
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from nas.blocks import Block
-from nas.model.largest import largest_parts
+from nas.model.largest import LargestPart, largest_parts
 from nas.model.network import assemble, sequence
 from nas.model.resizing import resized
 from nas.model.slicing import slice_like
@@ -39,8 +39,8 @@ class Supernet(nn.Module):
         self._weightless: dict[object, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for path, variants in largest_parts(space):
-                _register_largest(self, path, variants)
+            for part in largest_parts(space):
+                _register_largest(self, part)
 
     def forward(self, architecture: Architecture, x: Tensor) -> Tensor:
         """Run one subnet: ``(N, 3, H, W) -> (N, num_classes)``; images are resized to its resolution."""
@@ -91,24 +91,33 @@ def _shared_name(architecture: Architecture, name: str) -> str:
     return f"stem.{name}" if first in ("conv_stem", "bn1") else f"heads.{architecture.head.kind}.{name}"
 
 
-def _register_largest(root: nn.Module, path: str, variants: Sequence[nn.Module]) -> None:
-    """Register, below `path`, the largest tensor of each name that occurs in the variants of a part."""
+def _register_largest(root: nn.Module, part: LargestPart) -> None:
+    """Register the largest tensor of each name that occurs in a part, initialised.
+
+    Blocks with a skip begin as the identity (Goyal et al. 2017, arXiv 1706.02677, section 5.1), so that it does not
+    matter at first which family a step draws; without it, the shared weights of a mixed space hardly learn.
+    """
     largest: dict[str, Tensor] = {}
     parameters: set[str] = set()
-    for module in variants:
+    for module in part.modules:
         efficientnet_init_weights(module)
         parameters.update(name for name, _ in module.named_parameters())
         for name, tensor in module.state_dict().items():
             if name not in largest or tensor.numel() > largest[name].numel():
                 largest[name] = tensor.detach()
     for name, tensor in largest.items():
-        *folders, leaf = f"{path}.{name}".split(".")
-        holder = root
-        for folder in folders:
-            if folder not in holder._modules:
-                holder.add_module(folder, nn.Module())
-            holder = holder.get_submodule(folder)
-        if name in parameters:
-            holder.register_parameter(leaf, nn.Parameter(tensor.clone()))
-        else:
-            holder.register_buffer(leaf, tensor.clone())
+        value = torch.zeros_like(tensor) if name in part.exits else tensor.clone()
+        _register(root, f"{part.path}.{name}", nn.Parameter(value) if name in parameters else value)
+
+
+def _register(root: nn.Module, path: str, value: Tensor) -> None:
+    *folders, leaf = path.split(".")
+    holder = root
+    for folder in folders:
+        if folder not in holder._modules:
+            holder.add_module(folder, nn.Module())
+        holder = holder.get_submodule(folder)
+    if isinstance(value, nn.Parameter):
+        holder.register_parameter(leaf, value)
+    else:
+        holder.register_buffer(leaf, value)

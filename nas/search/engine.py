@@ -20,7 +20,7 @@ from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
 from nas.search.config import SearchConfig, Workers
 from nas.search.executor import Executor
-from nas.search.finalists import FinalTraining, Finalist, choose_baselines, choose_finalists, finalist_name
+from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
 from nas.search.inline import InlineExecutor
 from nas.search.objective import select
 from nas.search.ray_executor import RayExecutor

@@ -115,4 +115,6 @@ def load_supernet(supernet: Supernet, weights: Path | bytes) -> None:
     except (OSError, SafetensorError, RuntimeError) as error:
         place = "supernet" if isinstance(weights, bytes) else str(weights)
         reason = str(error).splitlines()[0]
-        raise UserError(f"{place}: not the weights of this space's supernet ({reason}); delete it to train anew") from None
+        raise UserError(
+            f"{place}: not the weights of this space's supernet ({reason}); delete it to train anew"
+        ) from None

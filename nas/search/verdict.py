@@ -27,8 +27,12 @@ def verdict(winner: Finalist, finalists: Sequence[Finalist], test_images: int) -
     if points <= 0 and macs >= 1:
         return f"Take {rival.name}: it is {-points:.1f} points more accurate than the winner with {_times(1 / macs)}."
     noise = 196 * math.sqrt(max(rival.test_accuracy * (1 - rival.test_accuracy), 1e-9) / test_images)
-    caveat = f" (within the noise of {test_images} test images, about {noise:.1f} points)" if abs(points) < noise else ""
-    return f"Against {rival.name}, the best known design within the budget: {points:+.1f} points{caveat}, {_times(macs)}."
+    caveat = (
+        f" (within the noise of {test_images} test images, about {noise:.1f} points)" if abs(points) < noise else ""
+    )
+    return (
+        f"Against {rival.name}, the best known design within the budget: {points:+.1f} points{caveat}, {_times(macs)}."
+    )
 
 
 def _times(ratio: float) -> str:

@@ -202,7 +202,7 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * factor
         self.optimizer.zero_grad(set_to_none=True)
-        metrics = step(images.to(self.device), labels.to(self.device), number)
+        metrics = step(images_to(images, self.device), labels.to(self.device), number)
         for name, value in metrics.items():
             self._check_finite(name, value, number)
         limit = math.inf if recipe.grad_clip is None else recipe.grad_clip
@@ -271,6 +271,11 @@ class _Run:
             reason = str(error).splitlines()[0]
             raise UserError(f"{path}: belongs to another network ({reason}); delete it to train anew") from None
         self.history = list(state["history"])
+
+
+def images_to(images: Tensor, device: torch.device) -> Tensor:
+    """Send images (N, C, H, W) to a device with channels last: convolutions are about twice as quick on a CPU."""
+    return images.to(device, memory_format=torch.channels_last if images.dim() == 4 else torch.preserve_format)
 
 
 def device_of(module: nn.Module) -> torch.device:

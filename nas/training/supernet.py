@@ -1,8 +1,8 @@
 """Training a supernet: the sandwich rule with in-place distillation.
 
-Every step trains the largest subnet on the labels, then the smallest and a few random ones on the largest's outputs
-(Yu and Huang 2019, arXiv 1903.05134; Yu et al. 2020, BigNAS, arXiv 2003.11142). Statistics of batch norms are not
-shared: a subnet's are computed anew before it is scored (`nas.training.train.recalibrate_batch_norm`).
+Every step trains the largest subnet on the labels, then the smallest and a few random ones half on the labels and half
+on the largest's outputs (Yu and Huang 2019, arXiv 1903.05134; Yu et al. 2020, BigNAS, arXiv 2003.11142; there the
+smaller ones see no labels). Statistics of batch norms are not shared: a subnet's are computed anew before it is scored (`nas.training.train.recalibrate_batch_norm`).
 """
 
 from __future__ import annotations
@@ -69,11 +69,14 @@ def sandwich_step(supernet: Supernet, recipe: Recipe) -> Step:
         loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
         loss.backward()
         teacher = logits.detach()
-        soft = 0.0
+        smaller_loss = 0.0
         for subnet in smaller:
-            distance = distillation_loss(supernet(subnet, images), teacher, temperature=recipe.distill_temperature)
-            distance.backward()
-            soft += distance.item() / len(smaller)
-        return {"loss": loss.item(), "distance": soft}
+            logits = supernet(subnet, images)
+            hard = label_loss(logits, labels, smoothing=recipe.label_smoothing)
+            soft = distillation_loss(logits, teacher, temperature=recipe.distill_temperature)
+            mixed = (1 - recipe.distill_weight) * hard + recipe.distill_weight * soft
+            mixed.backward()
+            smaller_loss += mixed.item() / len(smaller)
+        return {"loss": loss.item(), "smaller_loss": smaller_loss}
 
     return step

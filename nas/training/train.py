@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nas.data import ImageData
 from nas.data.batches import Batch, TrainingBatches
 from nas.training.distill import distillation_loss, label_loss
-from nas.training.loop import Callbacks, FitResult, Step, device_of, fit
+from nas.training.loop import Callbacks, FitResult, Step, device_of, fit, images_to
 from nas.training.recipe import Recipe
 
 Forward = Callable[[Tensor], Tensor]  # images (N, 3, R, R) to logits (N, num_classes)
@@ -90,7 +90,7 @@ def evaluate(network: Forward, batches: Iterable[Batch], *, device: torch.device
 def _accuracy(network: Forward, batches: Iterable[Batch], device: torch.device) -> float:
     right = count = 0
     for images, labels in batches:
-        predicted = network(images.to(device)).argmax(dim=1)
+        predicted = network(images_to(images, device)).argmax(dim=1)
         right += int((predicted == labels.to(device)).sum())
         count += len(labels)
     return right / count
@@ -119,7 +119,7 @@ def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Batch], *, max_
         norm.train()
     device = device_of(network)
     for images, _ in islice(batches, max_batches):
-        network(images.to(device))
+        network(images_to(images, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()
