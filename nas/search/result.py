@@ -57,7 +57,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "seed": config.seed,
         "versions": versions(),
         "budget": {
-            **{k: v for k, v in schema.to_dict(config.constraints).items()},
+            **schema.to_dict(config.constraints),
             "derived": config.derived,
             "feasible_share": config.feasible_share,
         },
