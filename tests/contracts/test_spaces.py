@@ -1,0 +1,127 @@
+"""What every shipped search space keeps to; spaces are found by themselves."""
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nas.cost.cost import CostModel
+from nas.model.network import build, count_params
+from nas.resources import shipped_dir
+from nas.space.architecture import Architecture
+from nas.space.document import FOLDER, describe_spaces, space_names
+from nas.space.space import SearchSpace, load_space
+
+SPACES = pytest.mark.parametrize("name", space_names())
+
+
+def sampled(space: SearchSpace, count: int, seed: int = 0) -> list[Architecture]:
+    rng = random.Random(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def runs(architecture: Architecture) -> bool:
+    network = build(architecture, seed=0).eval()
+    with torch.no_grad():
+        logits = network(torch.randn(1, 3, architecture.resolution, architecture.resolution))
+    return logits.shape == (1, architecture.num_classes) and bool(logits.isfinite().all())
+
+
+def test_there_are_spaces() -> None:
+    assert {"tiny-hybrid", "mobile-hybrid"} <= set(space_names())
+
+
+@SPACES
+def test_its_file_opens_with_three_lines_about_itself(name: str) -> None:
+    lines = (shipped_dir(FOLDER) / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[:4]
+    assert all(line.startswith("# ") and len(line) > 20 for line in lines[:3])
+    assert "nas search" in lines[1]
+    assert not lines[3].startswith("#")
+
+
+@SPACES
+def test_it_is_called_as_its_file(name: str) -> None:
+    space = load_space(name)
+    assert space.name == name
+    assert name in [row["name"] for row in describe_spaces()]
+    assert space.size() > 1000
+
+
+@SPACES
+def test_samples_are_members_and_survive_their_encodings(name: str) -> None:
+    space = load_space(name).for_classes(7)
+    for architecture in sampled(space, 30):
+        assert space.contains(architecture)
+        assert space.decode(space.encode(architecture)) == architecture
+        assert Architecture.from_json(architecture.to_json()).digest == architecture.digest
+
+
+@SPACES
+def test_the_same_seed_draws_the_same(name: str) -> None:
+    space = load_space(name)
+    assert sampled(space, 10, seed=5) == sampled(space, 10, seed=5)
+    assert sampled(space, 10, seed=5) != sampled(space, 10, seed=6)
+
+
+@SPACES
+def test_neighbours_and_children_are_members(name: str) -> None:
+    space, rng = load_space(name), random.Random(1)
+    parents = sampled(space, 6)
+    for first, second in zip(parents, parents[1:], strict=False):
+        neighbour = space.mutate(first, rng, 0.1)
+        assert neighbour != first
+        assert space.contains(neighbour)
+        assert space.contains(space.crossover(first, second, rng))
+
+
+@SPACES
+def test_seeds_are_members_with_names_of_their_own(name: str) -> None:
+    space = load_space(name)
+    seeds = dict(space.seeds())
+    assert len(seeds) >= 3
+    assert len({a.digest for a in seeds.values()}) == len(seeds)
+    assert all(space.contains(architecture) for architecture in seeds.values())
+
+
+@SPACES
+def test_two_samples_run(name: str) -> None:
+    space = load_space(name).for_classes(4)
+    smallest = replace(space.smallest(), resolution=min(space.resolutions))
+    assert all(runs(a) for a in (smallest, *sampled(space, 1)))
+
+
+@pytest.mark.slow
+@SPACES
+def test_many_samples_the_seeds_and_the_extremes_run(name: str) -> None:
+    space = load_space(name).for_classes(4)
+    for architecture in (space.largest(), *(a for _, a in space.seeds()), *sampled(space, 15, seed=2)):
+        assert runs(architecture)
+
+
+@SPACES
+def test_its_largest_costs_more_than_its_smallest(name: str) -> None:
+    space, costs = load_space(name), CostModel()
+    for seed in range(3):
+        small, large = space.smallest(random.Random(seed)), space.largest(random.Random(seed))
+        assert costs.cost(small).macs < costs.cost(large).macs
+        assert costs.cost(small).params < costs.cost(large).params
+
+
+@SPACES
+def test_costs_are_those_of_the_network(name: str) -> None:
+    for architecture in sampled(load_space(name), 2):
+        with torch.device("meta"):
+            assert CostModel().cost(architecture).params == count_params(build(architecture))
+
+
+@SPACES
+def test_dropping_a_stages_last_block_never_costs_more(name: str) -> None:
+    costs = CostModel()
+    for architecture in sampled(load_space(name), 10):
+        for i, stage in enumerate(architecture.stages):
+            if len(stage) > 1:
+                stages = (*architecture.stages[:i], stage[:-1], *architecture.stages[i + 1 :])
+                shallower = costs.cost(replace(architecture, stages=stages))
+                assert shallower.macs < costs.cost(architecture).macs
+                assert shallower.params < costs.cost(architecture).params
