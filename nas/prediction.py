@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,9 @@ def predict_timm(target: str, model: str, resolution: int | None) -> dict[str, A
     try:
         trace = trace_module(module, shape)
     except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"timm model {name!r} cannot run at {side} pixels ({reason})") from None
+        raise _impossible(name, side, error) from None
     estimate = LatencyPredictor(profile).estimate_module(module, shape)
-    return document(target, _TIMM + name, side, trace_cost(trace), estimate) | {"uncovered_ops": list(trace.uncovered)}
+    return document(target, _TIMM + name, side, trace_cost(trace), estimate, trace.uncovered)
 
 
 def predict_architecture(target: str, path: Path, resolution: int | None) -> dict[str, Any]:
@@ -91,12 +91,30 @@ def timm_module(name: str, resolution: int | None) -> tuple[nn.Module, int]:
             module = timm.create_model(name, **({} if resolution is None else {"img_size": resolution}))
         except TypeError:  # only models with position embeddings take a size
             module = timm.create_model(name)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise _impossible(name, resolution, error) from None
     side = resolution or int(module.default_cfg["input_size"][-1])
     return module, side
 
 
-def document(target: str, model: str, resolution: int, cost: Cost, estimate: LatencyEstimate) -> dict[str, Any]:
-    """Write a prediction as plain data."""
+def document(
+    target: str,
+    model: str,
+    resolution: int,
+    cost: Cost,
+    estimate: LatencyEstimate,
+    uncovered_ops: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write a prediction as plain data.
+
+    Args:
+        target: name or path of the hardware profile.
+        model: what was predicted, as it was asked for.
+        resolution: side of the input image.
+        cost: what one image costs.
+        estimate: the latency.
+        uncovered_ops: operations whose MACs are not known and counted as none.
+    """
     return {
         "target": target,
         "model": model,
@@ -109,9 +127,16 @@ def document(target: str, model: str, resolution: int, cost: Cost, estimate: Lat
         "extrapolated": estimate.extrapolated,
         "unsupported": list(estimate.unsupported),
         "uncovered": estimate.uncovered,
+        "uncovered_ops": list(uncovered_ops),
         "evidence": schema.to_dict(estimate.evidence),
         "kernels": sorted((schema.to_dict(k) for k in estimate.kernels), key=lambda k: -k["latency_ms"]),
     }
+
+
+def _impossible(name: str, side: int | None, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    where = "its own resolution" if side is None else f"{side} pixels"
+    return UserError(f"timm model {name!r} cannot run at {where} ({reason})")
 
 
 def _unknown_model(name: str, models: list[str]) -> UserError:

@@ -1,4 +1,4 @@
-"""What a search space holds: its size, and what its architectures cost on a target."""
+"""What a search space holds: its size, and what its architectures cost, on a target if one is named."""
 
 from __future__ import annotations
 
@@ -7,25 +7,34 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from nas.cost.cost import CostModel
+from nas.hardware.predictor import LatencyPredictor
+from nas.hardware.profile import load_profile
 from nas.hardware.space import restrict
-from nas.search.target import load_target
 from nas.space.space import load_space
 
 SAMPLES = 1000
 
 
 def survey_space(name: str, target_name: str | None = None, *, seed: int = 0) -> dict[str, Any]:
-    """Sample a space and sum up its costs; latencies only where a target is given.
+    """Sample a space and sum up its costs.
+
+    Args:
+        name: name or path of the space.
+        target_name: name or path of a target: the space is what it can run, and latencies are added.
+        seed: what the samples depend on.
 
     Raises:
         UserError: if space or target do not exist, or the target can run nothing of the space.
     """
-    space, removed, rng = load_space(name), (), random.Random(seed)
-    target = load_target(target_name or "host-cpu")
-    if target_name is not None:
-        restriction = restrict(space, target.profile)
-        space, removed = restriction.space, restriction.removed  # type: ignore[assignment]
-    metrics = [target.metrics(space.sample(rng)) for _ in range(SAMPLES)]
+    space = load_space(name)
+    profile = None if target_name is None else load_profile(target_name)
+    restriction = None if profile is None else restrict(space, profile)
+    if restriction is not None:
+        space = restriction.space
+    rng, model = random.Random(seed), CostModel()
+    architectures = [space.sample(rng) for _ in range(SAMPLES)]
+    costs = [model.cost(architecture) for architecture in architectures]
     found: dict[str, Any] = {
         "name": space.name,
         "description": space.description,
@@ -34,13 +43,14 @@ def survey_space(name: str, target_name: str | None = None, *, seed: int = 0) ->
         "size": space.size(),
         "choices": len(space.parameters),
         "seeds": [seed_name for seed_name, _ in space.seeds()],
-        "removed": list(removed),
-        "macs": spread([m.macs for m in metrics]),
-        "params": spread([m.params for m in metrics]),
-        "peak_memory_bytes": spread([m.peak_memory_bytes for m in metrics]),
+        "removed": [] if restriction is None else list(restriction.removed),
+        "macs": spread([cost.macs for cost in costs]),
+        "params": spread([cost.params for cost in costs]),
+        "peak_memory_bytes": spread([cost.peak_memory_bytes for cost in costs]),
     }
-    if target_name is not None:
-        found["latency_ms"] = spread([m.latency_ms for m in metrics])
+    if profile is not None:
+        predictor = LatencyPredictor(profile)
+        found["latency_ms"] = spread([predictor.latency_ms(architecture) for architecture in architectures])
     return found
 
 

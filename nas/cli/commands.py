@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nas.errors import UserError
+from nas.errors import UserError, unknown_name
 
 
 def search(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def export(arguments: argparse.Namespace) -> int:
     """Run ``nas export``."""
     from nas.export.run import export_run
 
-    for verification in export_run(Path(arguments.path), _names(arguments.format)):
+    for verification in export_run(Path(arguments.path), arguments.format):
         print(verification.summary())
     return 0
 
@@ -74,6 +74,8 @@ def spaces(arguments: argparse.Namespace) -> int:
     from nas.cli import summary
 
     if arguments.name is None:
+        if arguments.target is not None:
+            raise UserError("--target shows one space as a target can run it; name the space (see: nas spaces --help)")
         from nas.space.document import describe_spaces
 
         found = describe_spaces()
@@ -112,22 +114,20 @@ def _wishes(arguments: argparse.Namespace) -> Any:
 
     for name, legal, what in ((arguments.select, RULES, "selection rule"), (arguments.sampler, SAMPLERS, "sampler")):
         if name is not None and name not in legal:
-            from nas.errors import unknown_name
-
             raise unknown_name(what, name, legal)
-    if not 0 <= arguments.accuracy_slack <= 100:
-        raise UserError(f"--accuracy-slack must be 0 to 100 points, got {arguments.accuracy_slack:g}")
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
     workers = Workers(arguments.ray_address, arguments.workers, arguments.cpus_per_trial, arguments.gpus_per_trial)
     executor(workers)  # refuses an illegal address before any work
-    same = ("target", "data", "data_root", "space", "sampler", "select", "seed", "smoke")
-    same += ("evaluations", "finalists", "supernet_epochs", "finalist_epochs")
+    same = (
+        *("target", "data", "data_root", "space", "sampler", "select", "seed", "smoke"),
+        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
+    )
     return Wishes(
         **{name: getattr(arguments, name) for name in same},
         constraints=Constraints(**limits, margin=arguments.margin),
         accuracy_slack=arguments.accuracy_slack / 100,
         workers=workers,
-        formats=tuple(_names(arguments.format)),
+        formats=arguments.format,
     )
 
 
@@ -136,14 +136,11 @@ def _refuse_with_resume(arguments: argparse.Namespace) -> None:
     from nas.cli.parser import build_parser
 
     defaults = vars(build_parser().parse_args(["search"]))
-    given = [name for name, value in vars(arguments).items() if name not in ("resume", "run") and value != defaults[name]]
+    ours = ("resume", "run")
+    given = [name for name, value in vars(arguments).items() if name not in ours and value != defaults[name]]
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UserError(f"--resume continues a run as it was begun; leave out {flags}")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _print_json(value: object) -> int:

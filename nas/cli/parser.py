@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -107,24 +108,28 @@ def _search(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
     how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
-    how.add_argument("--accuracy-slack", type=float, default=1.0, metavar="POINTS", help=_SLACK)
-    how.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same candidates (default: 0)")
+    how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
+    how.add_argument("--seed", type=seed, default=0, metavar="N", help="same seed, same candidates (default: 0)")
     how.add_argument("--smoke", action="store_true", help="everything at the smallest size, in under a minute")
     where = parser.add_argument_group("where to run")
     where.add_argument("--ray-address", default="local", metavar="ADDRESS", help=_RAY)
     where.add_argument("--workers", type=whole, metavar="N", help="candidates evaluated at once (default: all CPUs)")
     where.add_argument("--cpus-per-trial", type=whole, default=1, metavar="N", help="CPUs of one evaluation")
-    where.add_argument("--gpus-per-trial", type=float, default=0.0, metavar="N", help="GPUs of one, fractions too")
+    where.add_argument("--gpus-per-trial", type=gpus, default=0.0, metavar="N", help="GPUs of one, fractions too")
     result = parser.add_argument_group("results")
     result.add_argument("--name", metavar="NAME", help="name of the run (default: from target and space)")
     result.add_argument("--runs-dir", default="runs", metavar="DIR", help="folder of all runs (default: runs)")
-    result.add_argument("--format", default="onnx", metavar="LIST", help="what to export, by commas (default: onnx)")
+    result.add_argument(
+        "--format", type=names, default=("onnx",), metavar="LIST", help="what to export, by commas (default: onnx)"
+    )
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example:\n  nas export runs/jetson-orin-tiny-hybrid --format onnx\n"
     parser.add_argument("path", metavar="RUN", help="a finished run, such as runs/jetson-orin-tiny-hybrid")
-    parser.add_argument("--format", default="onnx", metavar="LIST", help="formats, by commas (default: onnx)")
+    parser.add_argument(
+        "--format", type=names, default=("onnx",), metavar="LIST", help="formats, by commas (default: onnx)"
+    )
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
@@ -136,12 +141,13 @@ def _predict(parser: argparse.ArgumentParser) -> None:
     network = parser.add_mutually_exclusive_group(required=True)
     network.add_argument("--model", metavar="timm:NAME", help="any model of timm")
     network.add_argument("--architecture", metavar="FILE", help="an architecture in JSON or YAML")
-    parser.add_argument("--resolution", type=whole, metavar="R", help="side of the input image (default: the network's)")
+    parser.add_argument("--resolution", type=whole, metavar="R", help="side of the image (default: the network's own)")
     parser.add_argument("--kernels", type=whole, default=10, metavar="N", help="slowest kernels shown (default: 10)")
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
 def _targets(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "examples:\n  nas targets\n  nas targets --json\n"
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
@@ -153,14 +159,15 @@ def _spaces(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "example:\n  nas report runs/jetson-orin-tiny-hybrid\n"
     parser.add_argument("path", metavar="RUN", help="a finished run")
 
 
 def positive(text: str) -> float:
     """Read a number above zero."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text}")
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
     return value
 
 
@@ -182,10 +189,49 @@ def count(text: str) -> int:
 
 def share(text: str) -> float:
     """Read a fraction of at least 0."""
-    value = float(text)
+    value = _number(text)
     if not 0 <= value < 10:
-        raise argparse.ArgumentTypeError(f"must be a fraction such as 0.1, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a fraction such as 0.1, got {text!r}")
     return value
+
+
+def points(text: str) -> float:
+    """Read percentage points."""
+    value = _number(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"must be 0 to 100 points, got {text!r}")
+    return value
+
+
+def gpus(text: str) -> float:
+    """Read a number of GPUs, which may be a part of one."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, such as 0.5, got {text!r}")
+    return value
+
+
+def seed(text: str) -> int:
+    """Read a seed: a whole number that every generator takes."""
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names separated by commas."""
+    found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not found:
+        raise argparse.ArgumentTypeError(f"must name at least one, got {text!r}")
+    return found
+
+
+def _number(text: str) -> float:
+    """Read a number; what is none becomes one that every check refuses."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 _DATA = "digits, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"

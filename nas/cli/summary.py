@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nas.pipeline import Outcome
 from nas.report.numbers import compact, memory, significant
 from nas.report.tables import Table, to_text
+
+if TYPE_CHECKING:  # listing targets and spaces must not import what a search needs
+    from nas.pipeline import Outcome
 
 
 def search_summary(outcome: Outcome) -> str:
@@ -42,6 +44,8 @@ def prediction_text(found: Mapping[str, Any], kernels: int) -> str:
     if found["uncovered"]:
         shares = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in found["uncovered"].items())
         lines.append(f"  note         at the profile's default rate: {shares}")
+    if found["uncovered_ops"]:
+        lines.append(f"  note         MACs not known, counted as none: {', '.join(found['uncovered_ops'])}")
     rows = [
         (k["label"], significant(k["latency_ms"]), f"{100 * k['share']:.1f}", compact(k["macs"]))
         for k in found["kernels"][:kernels]
@@ -79,7 +83,8 @@ def space_text(found: Mapping[str, Any]) -> str:
     rows = [(title, *(write(found[key][q]) for q in _QUARTILES)) for key, title, write in names]
     if "latency_ms" in found:
         rows.append(("latency, ms", *(significant(found["latency_ms"][q]) for q in _QUARTILES)))
-    table = to_text(Table(("of 1,000 random ones", "smallest", "quarter", "median", "three quarters", "largest"), tuple(rows)))
+    headers = ("of 1,000 random ones", "smallest", "quarter", "median", "three quarters", "largest")
+    table = to_text(Table(headers, tuple(rows)))
     removed = [f"  removed        {line}" for line in found["removed"]]
     return "\n".join([*lines, *removed, "", table])
 
@@ -91,7 +96,8 @@ def _errors(evidence: Mapping[str, Any]) -> str:
     errors = evidence.get("errors")
     if not errors:
         return "; never measured"
-    return f"; left-out networks: {_percent(errors['share_within_10'])} within 10 %, median {_percent(errors['median'])}"
+    within = _percent(errors["share_within_10"])
+    return f"; left-out networks: {within} within 10 %, median error {_percent(errors['median'])}"
 
 
 def _percent(value: float | None) -> str:

@@ -68,7 +68,9 @@ class Kernel:
         window = f" {self.kernel_size}x{self.kernel_size}" if self.kind.startswith("conv") else ""
         stride = f" s{self.stride}" if self.stride > 1 else ""
         chs = f" {self.in_chs} -> {self.out_chs}" if self.out_chs else ""
-        positions = "x".join(map(str, self.output_shape[2:]))
+        # A linear layer has its channels last: (1, T, D) is worked on at T positions.
+        where_shape = self.output_shape[1:-1] if self.kind == "linear" else self.output_shape[2:]
+        positions = "x".join(map(str, where_shape))
         where = f" @ {positions}" if positions else ""
         first = "" if self.kind in (*_OWN_KIND, "conv", "conv_dw", "conv_pw", "conv_group") else f" {self.ops[0]}"
         return f"{self.kind}{first}{window}{stride}{chs}{where}" + "".join(f" + {op}" for op in self.ops[1:])

@@ -81,7 +81,7 @@ class FinalTraining:
         self._folder = folder
         self._watch = watch
         self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
-        self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}  # type: ignore[arg-type]
+        self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}
         largest = supernet.space.largest()
         self._teacher = at_resolution(inherit(supernet, largest, self._calibration), largest).eval()
 

@@ -1,0 +1,96 @@
+"""What the commands that only answer print, for people and as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.cli import main
+from nas.hardware.profile import profile_names
+from nas.model.network import build, count_params
+from nas.space.document import space_names
+from nas.space.space import load_space
+
+KEYS = {
+    *("target", "model", "resolution", "macs", "params", "peak_memory_bytes"),
+    *("latency_ms", "latency_interval_ms", "evidence", "kernels"),
+}
+
+
+def asked(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_timm_model_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
+    model = "timm:mobilenetv3_small_050"
+    found = asked(["predict", "--target", "jetson-orin", "--model", model, "--resolution", "96"], capsys)
+    assert set(found) >= KEYS
+    assert (found["target"], found["model"], found["resolution"]) == ("jetson-orin", model, 96)
+    assert found["latency_interval_ms"][0] < found["latency_ms"] < found["latency_interval_ms"][1]
+    assert sum(k["latency_ms"] for k in found["kernels"]) == pytest.approx(found["latency_ms"])
+    assert found["kernels"] == sorted(found["kernels"], key=lambda k: -k["latency_ms"])
+    assert found["uncovered_ops"] == []
+
+
+def test_an_architecture_file_is_predicted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    architecture = load_space("tiny-hybrid").for_classes(10).smallest()
+    for name, text in (("a.json", architecture.to_json()), ("a.yaml", architecture.to_yaml())):
+        path = tmp_path / name
+        path.write_text(text)
+        found = asked(["predict", "--target", "coral-edgetpu", "--architecture", str(path)], capsys)
+        assert set(found) >= KEYS
+        assert found["params"] == count_params(build(architecture))
+        assert found["resolution"] == 32
+    larger = asked(["predict", "--target", "coral-edgetpu", "--architecture", str(path), "--resolution", "64"], capsys)
+    assert larger["macs"] > found["macs"]
+    assert larger["params"] == found["params"]
+
+
+def test_a_prediction_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    model = ["--model", "timm:mobilenetv3_small_050", "--kernels", "3"]
+    assert main(["predict", "--target", "coral-edgetpu", *model]) == 0
+    out = capsys.readouterr().out
+    assert "evidence     published, 9 networks" in out
+    assert "the engine does not run: " in out
+    assert len(out.partition("slowest kernels")[2].strip().splitlines()) == 2 + 3
+
+
+def test_an_operator_that_is_not_counted_is_named() -> None:
+    from nas.cli.summary import prediction_text
+    from nas.prediction import predict_timm
+
+    found = predict_timm("jetson-orin", "timm:mobilenetv3_small_050", 64) | {"uncovered_ops": ["fft"]}
+    assert "MACs not known, counted as none: fft" in prediction_text(found, 1)
+
+
+def test_targets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(["targets"], capsys)
+    assert [t["name"] for t in found] == profile_names()
+    assert all({"device", "engine", "evidence", "networks", "share_within_10"} <= set(t) for t in found)
+    assert main(["targets"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in profile_names())
+
+
+def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [s["name"] for s in asked(["spaces"], capsys)] == space_names()
+    assert main(["spaces"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in space_names())
+
+
+def test_a_space_is_shown_as_a_target_can_run_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.survey.SAMPLES", 20)
+    whole = asked(["spaces", "tiny-hybrid"], capsys)
+    assert whole["size"] == load_space("tiny-hybrid").size()
+    assert "latency_ms" not in whole
+    on_coral = asked(["spaces", "tiny-hybrid", "--target", "coral-edgetpu"], capsys)
+    assert on_coral["size"] < whole["size"]
+    assert any("hard_swish" in line for line in on_coral["removed"])
+    assert on_coral["latency_ms"]["min"] > 0
+    assert main(["spaces", "tiny-hybrid", "--target", "coral-edgetpu"]) == 0
+    assert "latency, ms" in capsys.readouterr().out
