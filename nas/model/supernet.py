@@ -45,7 +45,8 @@ class Supernet(nn.Module):
     def forward(self, architecture: Architecture, x: Tensor) -> Tensor:
         """Run one subnet: ``(N, 3, H, W) -> (N, num_classes)``; images are resized to its resolution."""
         network = self._skeleton(architecture).train(self.training)
-        logits: Tensor = functional_call(network, self._slices(architecture, network), (resized(x, architecture.resolution),))
+        images = resized(x, architecture.resolution)
+        logits: Tensor = functional_call(network, self._slices(architecture, network), (images,))
         return logits
 
     def weights(self, architecture: Architecture) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nas.data import ImageData, load_data
@@ -54,7 +55,7 @@ def plan(wishes: Wishes) -> SearchConfig:
         UserError: if something named does not exist, or nothing of the space is left on the target.
     """
     target = load_target(wishes.target)
-    root = None if wishes.data_root is None else _path(wishes.data_root)
+    root = None if wishes.data_root is None else Path(wishes.data_root)
     given_space = load_space(wishes.space) if wishes.space else None
     data = load_data(wishes.data, resolution=max(given_space.resolutions) if given_space else 32, seed=0, root=root)
     name = wishes.space or default_space(data)
@@ -91,8 +92,8 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
     """Return how much work suits a data set; what the user set is kept."""
     small = len(data.train) < _SMALL_SET
     batch_size = 32 if small else 128
-    supernet = Recipe(epochs=30 if small else 20, batch_size=batch_size, lr=4e-3, seed=wishes.seed)
-    finalist = Recipe(epochs=12, batch_size=batch_size, lr=2e-3, seed=wishes.seed)
+    supernet = Recipe(epochs=16, batch_size=batch_size, lr=1e-2, seed=wishes.seed)
+    finalist = Recipe(epochs=6, batch_size=batch_size, lr=2e-3, seed=wishes.seed)
     chosen = Effort(supernet=supernet, finalist=finalist)
     if wishes.smoke:
         chosen = Effort(supernet=replace(supernet, epochs=2), finalist=replace(finalist, epochs=1), evaluations=12)
@@ -112,9 +113,3 @@ def _epochs(recipe: Recipe, epochs: int, flag: str) -> Recipe:
     if epochs < 1:
         raise UserError(f"{flag} must be at least 1, got {epochs}")
     return replace(recipe, epochs=epochs)
-
-
-def _path(text: str):  # type: ignore[no-untyped-def]
-    from pathlib import Path
-
-    return Path(text)

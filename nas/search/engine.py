@@ -31,6 +31,7 @@ from nas.search.supernets import trained_supernet
 from nas.search.target import Field, Target, load_target, search_field
 from nas.search.watch import Watch
 from nas.space.space import load_space
+from nas.training.threads import suited_threads
 
 if TYPE_CHECKING:
     from nas.model.supernet import Supernet
@@ -73,11 +74,11 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
     where = search_field(space.for_classes(data.num_classes), target)
     runs_dir = run.path.parent
-    with clock.stage("supernet"):
+    with clock.stage("supernet"), suited_threads(data.resolution):
         supernet, weights = trained_supernet(where.full, data, config.effort.supernet, runs_dir=runs_dir, watch=watch)
-    with clock.stage("search"):
+    with clock.stage("search"), suited_threads(data.resolution):
         study = _explore(config, run, where, target, weights, watch)
-    with clock.stage("finalists"):
+    with clock.stage("finalists"), suited_threads(data.resolution):
         finalists = _train_finalists(config, run, study, supernet, data, watch)
     winner = finalists[select(finalists, config.select, config.accuracy_slack)]
     found = Found(winner, finalists, study.front(), study.counts, len(data.test), clock.seconds)

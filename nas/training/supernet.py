@@ -2,7 +2,8 @@
 
 Every step trains the largest subnet on the labels, then the smallest and a few random ones half on the labels and half
 on the largest's outputs (Yu and Huang 2019, arXiv 1903.05134; Yu et al. 2020, BigNAS, arXiv 2003.11142; there the
-smaller ones see no labels). Statistics of batch norms are not shared: a subnet's are computed anew before it is scored (`nas.training.train.recalibrate_batch_norm`).
+smaller ones see no labels). Statistics of batch norms are not shared: a subnet's are computed anew before it is
+scored (`nas.training.train.recalibrate_batch_norm`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,49 @@
+"""Supernet training: the sandwich rule learns, and every step depends on seed and number alone."""
+
+import random
+
+import torch
+
+from nas.model.supernet import Supernet
+from nas.space.space import load_space
+from nas.training.loop import fit
+from nas.training.recipe import Recipe
+from nas.training.supernet import RANDOM_SUBNETS, sandwich, sandwich_step
+
+
+def test_a_sandwich_holds_a_largest_and_a_smallest() -> None:
+    space = load_space("tiny-hybrid").for_classes(4)
+    largest, smallest, *others = sandwich(space, random.Random(0))
+    assert len(others) == RANDOM_SUBNETS
+    assert [len(s) for s in largest.stages] == [max(s.depth) for s in space.stages]
+    assert [len(s) for s in smallest.stages] == [min(s.depth) for s in space.stages]
+    assert all(space.contains(a) for a in (largest, smallest, *others))
+
+
+class OneBatch:
+    """Two classes of images that a mean over positions tells apart."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.labels = torch.arange(16) % 2
+        self.images = torch.randn(16, 3, 32, 32, generator=generator) + 2.0 * self.labels.view(-1, 1, 1, 1)
+
+    def __len__(self) -> int:
+        return 4
+
+    def epoch(self, number):
+        return iter([(self.images, self.labels)] * 4)
+
+
+def trained(seed: int) -> tuple[Supernet, list[float]]:
+    supernet = Supernet(load_space("tiny-hybrid").for_classes(2), seed=seed).train()
+    recipe = Recipe(epochs=2, batch_size=16, lr=1e-2, seed=seed, label_smoothing=0.0)
+    result = fit(supernet, sandwich_step(supernet, recipe), OneBatch(), recipe)
+    return supernet, [h["smaller_loss"] for h in result.history]
+
+
+def test_subnets_learn_together_and_reproducibly() -> None:
+    first, losses = trained(1)
+    assert losses[-1] < 0.8 * losses[0]
+    again, _ = trained(1)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
