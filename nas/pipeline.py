@@ -71,12 +71,24 @@ def resume(path: Path, watch: Watch) -> Outcome:
 
 
 def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
+    if finished(run.path):
+        watch.say(f"run {run.path} is finished already")
+        return Outcome(run.path, run.read_json(runs.RESULT), run.file(runs.PAGE))
+    from nas.search.engine import InterruptedRunError
+
+    describe(config, run, watch)
+    try:
+        return _search_and_export(config, run, watch)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}") from None
+
+
+def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     from nas.export.run import export_run
     from nas.report import write_report
     from nas.search.engine import search
 
     started = time.perf_counter()
-    describe(config, run, watch)
     search(config, run, watch)
     exporting = time.perf_counter()
     verifications = export_run(run.path, config.formats)
@@ -87,6 +99,13 @@ def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     run.write_json(runs.RESULT, result)
     page, _ = write_report(run.path)
     return Outcome(run.path, result, page)
+
+
+def finished(path: Path) -> bool:
+    """Say whether a run has come to its end: its result is there, exported and reported."""
+    if not ((path / runs.RESULT).is_file() and (path / runs.PAGE).is_file()):
+        return False
+    return "verification" in runs.read_json(path / runs.RESULT)
 
 
 def describe(config: SearchConfig, run: RunDirectory, watch: Watch) -> None:

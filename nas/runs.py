@@ -27,6 +27,7 @@ CONFIG = "config.yaml"
 CANDIDATES = "candidates.jsonl"
 JOURNAL = "study.journal"
 RESULT = "result.json"
+PAGE = "report.html"
 
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK = ".lock"

@@ -5,8 +5,9 @@ Every stage keeps what it has finished in the run directory, so the same call on
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from nas.data import ImageData, load_data
 from nas.errors import NasError
 from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
+from nas.search.cluster import LOCAL
 from nas.search.config import SearchConfig, Workers
 from nas.search.executor import Executor
 from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
@@ -76,11 +78,14 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     runs_dir = run.path.parent
     with clock.stage("supernet"), suited_threads(data.resolution):
         supernet, weights = trained_supernet(where.full, data, config.effort.supernet, runs_dir=runs_dir, watch=watch)
+    watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
     with clock.stage("search"), suited_threads(data.resolution):
         study = _explore(config, run, where, target, weights, watch)
+    watch.say(_explored_text(study, clock))
     with clock.stage("finalists"), suited_threads(data.resolution):
         finalists = _train_finalists(config, run, study, supernet, data, watch)
     winner = finalists[select(finalists, config.select, config.accuracy_slack)]
+    watch.say(_trained_text(finalists, winner, clock))
     found = Found(winner, finalists, study.front(), study.counts, len(data.test), clock.seconds)
     save_winner(run.file("winner"), winner.architecture, winner.network)
     run.write_json(runs.RESULT, result_document(config, target, found))
@@ -92,6 +97,16 @@ def executor(workers: Workers) -> Executor:
     if workers.address == INLINE:
         return InlineExecutor()
     return RayExecutor(workers.address, workers.count, workers.cpus, workers.gpus)
+
+
+def proposal_lag(workers: Workers) -> int | None:
+    """Return how far proposals run ahead of results: twice the workers, so that none waits for a slow one.
+
+    None on a cluster of unknown size: there proposals depend on the order of finishing.
+    """
+    if workers.address == INLINE or (workers.count is None and workers.address != LOCAL):
+        return None
+    return 2 * (workers.count or max(1, (os.cpu_count() or 1) // workers.cpus))
 
 
 def _explore(
@@ -106,6 +121,7 @@ def _explore(
         seed=config.seed,
         run_dir=run,
         seeds=where.seeds,
+        lag=proposal_lag(config.workers),
     )
     wanted = config.effort.evaluations
 
@@ -138,3 +154,14 @@ def _train_finalists(
         training.train(candidate, name=finalist_name(candidate, i + 1), number=i, total=len(chosen))
         for i, candidate in enumerate(chosen)
     ]
+
+
+def _explored_text(study: Study, clock: Clock) -> str:
+    counts = study.counts
+    told = f"{counts.evaluated} evaluated, {counts.infeasible} over budget, {counts.duplicates} seen before"
+    failed = f", {counts.failed} failed" if counts.failed else ""
+    return f"search   {clock.seconds['search']:.0f} s: {told}{failed}"
+
+
+def _trained_text(finalists: Sequence[Finalist], winner: Finalist, clock: Clock) -> str:
+    return f"finals   {clock.seconds['finalists']:.0f} s: {len(finalists)} trained; the winner is {winner.name}"

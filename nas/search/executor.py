@@ -76,7 +76,7 @@ class Progress:
             self.outcome = "finished" if self._study.pending == 0 else None
         elif self._should_stop():
             self.outcome = "stopped"
-        else:
+        elif self._study.ready:
             candidate = self._study.ask()
             if candidate is not None:
                 return candidate

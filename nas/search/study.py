@@ -6,15 +6,19 @@ candidate is a line of ``candidates.jsonl`` on disk before `tell` returns, and t
 a run that has one continues it.
 
 Each proposal is drawn from the search's seed and its own number, and depends on nothing else but the finished
-candidates. So with one worker a search that was killed and resumed proposes what an undisturbed one would have.
+candidates that it may see: all, or (with a `lag`) all but the last accepted ones. So with a `lag` the same seed gives the
+same candidates whatever the order in which they finish; and with one worker a search that was killed and resumed
+proposes what an undisturbed one would have.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -68,6 +72,7 @@ class Study:
         seed: int = 0,
         run_dir: RunDirectory | None = None,
         seeds: Sequence[tuple[str, Architecture]] | None = None,
+        lag: int | None = None,
     ) -> None:
         """Make a study, or continue the one that `run_dir` holds.
 
@@ -79,6 +84,8 @@ class Study:
             seed: what all draws depend on.
             run_dir: where candidates are kept; None keeps them in memory only.
             seeds: named architectures to propose first; None takes those of the space.
+            lag: how many of the accepted candidates before it a proposal does not see, finished or not; None lets it
+                see all that are finished.
 
         Raises:
             UserError: if the sampler does not exist, or the run was made with another space.
@@ -100,7 +107,11 @@ class Study:
         self._infeasible = 0
         self._duplicates = 0
         self._finished: list[Candidate] = []
+        self._visible: list[Candidate] = []  # those that proposals may depend on
         self._live: dict[int, optuna.Trial] = {}
+        self._lag = lag
+        self._waiting: deque[int] = deque()  # accepted proposals that are not visible yet, in order
+        self._held: dict[int, tuple[Candidate, optuna.Trial]] = {}  # those of them that are finished
         self._known: set[str] = set()
         self._tightest: dict[str, float] = {}
         self._mirror: Mirror | None = None
@@ -127,11 +138,18 @@ class Study:
 
     def front(self) -> list[Candidate]:
         """Return the evaluated candidates that none beats in both accuracy and MACs, from the cheapest on."""
-        complete = [c for c in self._finished if c.state == "complete"]
-        return [complete[i] for i in objective.front([c.metrics for c in complete])]
+        return _front(self._finished)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next proposal can be drawn: what it has to see is finished."""
+        if self._lag is None:
+            return True
+        due = len(self._waiting) - self._lag + 1
+        return all(number in self._held for number in islice(self._waiting, max(0, due)))
 
     def ask(self) -> Candidate | None:
-        """Propose the next candidate to evaluate.
+        """Propose the next candidate to evaluate; only while the study is `ready`.
 
         Returns:
             A feasible candidate that was never proposed before, or None if no new one was found: the space (or
@@ -140,6 +158,7 @@ class Study:
         Raises:
             InfeasibleError: if nothing feasible was seen in a bounded number of tries.
         """
+        self._release()
         while self._next - self._accepted <= MAX_TRIES + len(self._seeds):
             if len(self._known) >= self._size:
                 break
@@ -166,12 +185,23 @@ class Study:
             error=evaluation.error,
             seconds=evaluation.seconds,
         )
-        if evaluation.accuracy is None:
-            frozen = self._optuna.tell(trial, state=TrialState.FAIL)
-        else:
-            frozen = self._optuna.tell(trial, [evaluation.accuracy, float(candidate.metrics.macs)])
-        self._keep(finished, frozen)
+        self._held[candidate.number] = (finished, trial)
+        self._keep(finished, self._optuna.get_trials(deepcopy=False)[trial.number])
         return finished
+
+    def _release(self) -> None:
+        """Show the sampler what the next proposal may see, in the order in which it was proposed."""
+        if not self.ready:
+            raise ValueError("the study is not ready for another proposal: an earlier one is still to be told")
+        due = list(self._held) if self._lag is None else list(self._waiting)[: max(0, len(self._waiting) - self._lag + 1)]
+        for number in due:
+            self._waiting.remove(number)
+            candidate, trial = self._held.pop(number)
+            if candidate.metrics.accuracy is None:
+                self._optuna.tell(trial, state=TrialState.FAIL)
+            else:
+                self._optuna.tell(trial, [candidate.metrics.accuracy, float(candidate.metrics.macs)])
+            self._visible.append(candidate)
 
     def _propose(self) -> Candidate | None:
         """Make the next proposal; tell the sampler at once, and return None, if it cannot be accepted."""
@@ -192,6 +222,7 @@ class Study:
         self._accepted, self._told_infeasible = number, 0
         self._known.add(architecture.digest)
         self._live[number] = trial
+        self._waiting.append(number)
         return Candidate(number, source, architecture, metrics)
 
     def _draw(self, number: int) -> tuple[str, optuna.Trial]:
@@ -211,7 +242,7 @@ class Study:
     def _explore(self, number: int, pulls: int) -> Architecture:
         """Draw an architecture at random and cross it `pulls` times with one that is likely to be feasible."""
         rng = random.Random(self._seed_of(number))
-        anchors = [c.architecture for c in self.front()] or [self.space.smallest()]
+        anchors = [c.architecture for c in _front(self._visible)] or [self.space.smallest()]
         anchor = rng.choice(anchors)
         architecture = self.space.sample(rng)
         for _ in range(pulls):
@@ -258,6 +289,7 @@ class Study:
         if digest != architecture.digest or set(search["params"]) != set(self._distributions):
             raise self._other_space(f"candidate {candidate.number} is another network in this space")
         self._finished.append(candidate)
+        self._visible.append(candidate)
         self._known.add(digest)
         self._note_tightest(candidate.metrics)
         self._next = max(self._next, candidate.number + 1)
@@ -302,3 +334,9 @@ class Study:
     def _seed_of(self, number: int) -> int:
         digest = hashlib.sha256(f"{self._seed}:{number}".encode()).digest()
         return int.from_bytes(digest[:4], "big")
+
+
+def _front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the front of the evaluated ones, the same whatever their order."""
+    complete = sorted((c for c in candidates if c.state == "complete"), key=lambda c: c.number)
+    return [complete[i] for i in objective.front([c.metrics for c in complete])]

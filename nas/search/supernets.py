@@ -40,7 +40,7 @@ def trained_supernet(
     weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe)}.safetensors"
     if weights.is_file():
         load_supernet(supernet, weights)
-        watch.say(f"supernet: trained before ({weights.name})")
+        watch.say(f"supernet trained before: {weights}")
         return supernet.eval(), weights
     weights.parent.mkdir(parents=True, exist_ok=True)
     unfinished = weights.with_suffix(".state")

@@ -1,4 +1,5 @@
 import json
+import random
 
 import optuna
 import pytest
@@ -207,3 +208,27 @@ def test_resuming_with_another_space_is_refused(run_dir):
 def test_an_unknown_sampler_fails_before_any_work(run_dir):
     with pytest.raises(UserError, match="did you mean 'tpe'"):
         make(run_dir, sampler="tpee")
+
+
+def test_with_a_lag_candidates_do_not_depend_on_the_order_of_finishing():
+    def proposed(order):
+        study, rng, live, digests = make(lag=4), random.Random(order), [], []
+        while len(digests) < 40:
+            while study.ready and len(live) < 3:
+                live.append(study.ask())
+                digests.append(live[-1].digest)
+            done = live.pop(rng.randrange(len(live)))
+            study.tell(done, Evaluation(toy.accuracy(done.architecture.to_dict()), None, 0.0))
+        return digests[:40]
+
+    assert proposed(1) == proposed(2) == proposed(3)
+
+
+def test_a_study_that_must_wait_says_so():
+    study = make(lag=1)
+    first = study.ask()
+    assert not study.ready
+    with pytest.raises(ValueError, match="still to be told"):
+        study.ask()
+    study.tell(first, Evaluation(0.5, None, 0.0))
+    assert study.ready
