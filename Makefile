@@ -1,0 +1,26 @@
+PYTHON ?= .venv/bin/python
+
+.PHONY: check fix test test-slow bench docs
+
+check:  ## everything quick that has to pass
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest
+
+fix:  ## repair what can be repaired by itself
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+test:
+	$(PYTHON) -m pytest
+
+test-slow:
+	$(PYTHON) -m pytest -m slow
+
+bench:
+	$(PYTHON) -m benchmarks.cost
+	$(PYTHON) -m benchmarks.samplers
+
+docs:
+	$(PYTHON) -m tools.write_cli_docs
