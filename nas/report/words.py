@@ -20,6 +20,10 @@ _EVIDENCE = {
         "they compare networks, but promise no milliseconds."
     ),
 }
+_EXTRAPOLATED = (
+    "The winner's latency lies outside the latencies of those networks: it is an extrapolation, and its interval is as "
+    "wide as a datasheet's."
+)
 _LIMITS = (
     ("macs", "MACs", compact),
     ("params", "parameters", compact),
@@ -100,6 +104,10 @@ def evidence(run: RunFacts) -> tuple[str, Pairs, tuple[str, ...]]:
             ("estimates within ±10 %", percent(found.get("share_within_10"), 0)),
             ("rank correlation (Spearman)", significant(found.get("spearman"))),
         ]
+    if found.get("note"):
+        sentence += f" {found['note']}"
+    if run.winner_document.get("extrapolated"):
+        sentence += f" {_EXTRAPOLATED}"
     sources = tuple(str(source) for source in found.get("sources") or ())
     return sentence, tuple(pair for pair in pairs if pair[1] != NOTHING), sources
 

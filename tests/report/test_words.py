@@ -72,3 +72,12 @@ def test_a_rejected_file_is_said_to_be_rejected():
     [line] = words.verifications(facts(run))
     assert "REJECTED" in line
     assert "not finite" in line
+
+
+def test_an_extrapolated_latency_and_the_profiles_own_note_are_told():
+    run = make_run()
+    run.result["evidence"]["note"] = "One family of networks."
+    run.result["winner"]["extrapolated"] = True
+    sentence, _, _ = words.evidence(facts(run))
+    assert "One family of networks." in sentence
+    assert "extrapolation" in sentence
