@@ -93,7 +93,7 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
     small = len(data.train) < _SMALL_SET
     batch_size = 32 if small else 128
     supernet = Recipe(epochs=16, batch_size=batch_size, lr=1e-2, seed=wishes.seed)
-    finalist = Recipe(epochs=6, batch_size=batch_size, lr=2e-3, seed=wishes.seed)
+    finalist = Recipe(epochs=6, batch_size=2 * batch_size, lr=2e-3, seed=wishes.seed)
     chosen = Effort(supernet=supernet, finalist=finalist)
     if wishes.smoke:
         chosen = Effort(supernet=replace(supernet, epochs=2), finalist=replace(finalist, epochs=1), evaluations=12)

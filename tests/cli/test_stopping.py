@@ -1,0 +1,93 @@
+"""Real processes: stopped by Ctrl-C or killed in any stage, a search goes on and loses nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SPACE = """# A space for tests.
+name: toy
+description: a few hundred networks
+resolution: 16
+stem: {out_chs: 8}
+stages:
+  - {depth: [1, 2], out_chs: [8, 16], stride: 2, blocks: [{kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2]}]}
+heads: [{kind: pool}]
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (300, 16, 16, 3), dtype=np.uint8)
+    np.savez(tmp_path / "noise.npz", images=images, labels=np.arange(300) % 3)
+    (tmp_path / "toy.yaml").write_text(SPACE)
+    flags = ["--data", str(tmp_path / "noise.npz"), "--space", str(tmp_path / "toy.yaml"), "--latency-ms", "10"]
+    effort = ["--supernet-epochs", "12", "--evaluations", "12", "--finalists", "1", "--finalist-epochs", "12"]
+    where = ["--runs-dir", str(tmp_path / "runs"), "--name", "run"]
+    return [sys.executable, "-m", "nas", "search", "--target", "jetson-orin", *flags, *effort, *where]
+
+
+def stopped(command: list[str], when: Callable[[], bool], how: signal.Signals) -> subprocess.CompletedProcess[str]:
+    """Run a command and send it a signal as soon as `when` holds."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not when() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(how)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def finished(run: Path) -> list[str]:
+    path = run / "candidates.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line)["digest"] for line in lines if line.endswith("}") and '"complete"' in line]
+
+
+@pytest.mark.slow
+def test_stopped_in_every_stage_and_continued(command: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "run"
+    resume = [sys.executable, "-m", "nas", "search", "--resume", str(run)]
+    inline = [*command, "--ray-address", "inline"]
+
+    training = stopped(inline, lambda: any((tmp_path / "runs").glob(".supernets/*.state")), signal.SIGINT)
+    assert training.returncode == 130
+    assert f"--resume {run}" in training.stderr
+    assert "Traceback" not in training.stderr
+
+    searching = stopped(resume, lambda: len(finished(run)) >= 3, signal.SIGKILL)
+    assert searching.returncode == -signal.SIGKILL
+    kept = finished(run)
+    assert len(kept) >= 3
+
+    finals = stopped(resume, lambda: any(run.glob("finalists/*.state")), signal.SIGINT)
+    assert finals.returncode == 130
+    assert finished(run)[: len(kept)] == kept
+
+    done = subprocess.run(resume, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(finished(run)) == len(set(finished(run))) == 12
+    assert json.loads((run / "result.json").read_text())["counts"]["evaluated"] == 12
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_ray_evaluates(command: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "run"
+    searching = stopped([*command, "--workers", "1"], lambda: len(finished(run)) >= 2, signal.SIGINT)
+    assert searching.returncode == 130, searching.stderr
+    assert f"--resume {run}" in searching.stderr
+    kept = finished(run)
+    resume = [sys.executable, "-m", "nas", "search", "--resume", str(run)]
+    done = subprocess.run(resume, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert finished(run)[: len(kept)] == kept
+    assert len(set(finished(run))) == 12
