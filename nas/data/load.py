@@ -42,5 +42,16 @@ def load_data(spec: str, *, resolution: int, seed: int = 0, root: Path | None = 
     """
     if not _MIN_RESOLUTION <= resolution <= _MAX_RESOLUTION:
         raise UserError(f"resolution {resolution}: allowed are {_MIN_RESOLUTION} to {_MAX_RESOLUTION} pixels")
-    source = next(source for source in _SOURCES if source.accepts(spec))
-    return source.load(spec, resolution=resolution, seed=seed, root=root)
+    return _source(spec).load(spec, resolution=resolution, seed=seed, root=root)
+
+
+def absolute(spec: str, root: Path | None) -> tuple[str, Path | None]:
+    """Return `spec` and `root` such that they mean the same data in every working directory."""
+    if root is not None:
+        return spec, root.absolute()
+    is_path = _source(spec) in (arrays, folder)
+    return str(Path(spec).absolute()) if is_path else spec, None
+
+
+def _source(spec: str) -> Source:
+    return next(source for source in _SOURCES if source.accepts(spec))

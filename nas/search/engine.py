@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nas import runs
 from nas.artefacts import save_winner
 from nas.data import ImageData, load_data
+from nas.data.load import absolute
 from nas.errors import NasError
 from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
@@ -133,7 +134,9 @@ def _explore(
             watch.say(f"candidate {candidate.number} failed: {candidate.error}")
         watch.progress("search", counts.evaluated + counts.failed, wanted, note)
 
-    spec = SupernetSpec(where.full, weights, config.data, config.root, config.seed)
+    # Ray's workers run in folders of their own.
+    data, root = absolute(config.data, config.root)
+    spec = SupernetSpec(where.full, weights.absolute(), data, root, config.seed)
     outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
     if outcome == "interrupted":
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
