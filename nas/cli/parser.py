@@ -20,7 +20,7 @@ _EXAMPLES = """examples:
 """
 _SEARCH_EXAMPLES = """examples:
   nas search --target jetson-orin
-  nas search --target jetson-orin --smoke                        everything, in under a minute
+  nas search --target jetson-orin --smoke                        everything, in about a minute
   nas search --target pixel4-cpu --data ./photos --latency-ms 20
   nas search --target coral-edgetpu --data torch/cifar10+download --data-root ~/data
   nas search --target jetson-orin --ray-address auto             on the Ray cluster of this machine
@@ -110,7 +110,7 @@ def _search(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
     how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
     how.add_argument("--seed", type=seed, default=0, metavar="N", help="same seed, same candidates (default: 0)")
-    how.add_argument("--smoke", action="store_true", help="everything at the smallest size, in under a minute")
+    how.add_argument("--smoke", action="store_true", help="everything at the smallest size, in about a minute")
     where = parser.add_argument_group("where to run")
     where.add_argument("--ray-address", default="local", metavar="ADDRESS", help=_RAY)
     where.add_argument("--workers", type=whole, metavar="N", help="candidates evaluated at once (default: all CPUs)")
