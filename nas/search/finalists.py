@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from nas.training.recipe import Recipe
 from nas.training.train import evaluate, train
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from nas.model.supernet import Supernet
     from nas.space.architecture import Architecture
@@ -71,8 +70,33 @@ def choose_baselines(candidates: Sequence[Candidate], count: int) -> list[Candid
     return sorted(known, key=lambda c: (-_accuracy(c), c.metrics.macs))[:count]
 
 
+class RememberedTeacher:
+    """A teacher that is asked once a step: every finalist sees the same images at the same step.
+
+    Beyond `MAX_REMEMBERED` logits it computes anew.
+    """
+
+    MAX_REMEMBERED = 2**24
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._logits: dict[int, Tensor] = {}
+        self._remembered = 0
+
+    def __call__(self, images: Tensor, number: int) -> Tensor:
+        """Return the logits of a step's images ``(N, 3, R, R)``."""
+        known = self._logits.get(number)
+        if known is not None:
+            return known
+        logits: Tensor = self._network(images)
+        if self._remembered + logits.numel() <= self.MAX_REMEMBERED:
+            self._logits[number] = logits
+            self._remembered += logits.numel()
+        return logits
+
+
 class FinalTraining:
-    """Trains finalists from inherited weights, distilled from the supernet's largest subnet."""
+    """Trains finalists from inherited weights on the same batches, distilled from the supernet's largest subnet."""
 
     def __init__(self, supernet: Supernet, data: ImageData, recipe: Recipe, *, folder: Path, watch: Watch) -> None:
         self._supernet = supernet
@@ -83,7 +107,7 @@ class FinalTraining:
         self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
         self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}
         largest = supernet.space.largest()
-        self._teacher = at_resolution(inherit(supernet, largest, self._calibration), largest).eval()
+        self._teacher = RememberedTeacher(at_resolution(inherit(supernet, largest, self._calibration), largest).eval())
 
     def train(self, candidate: Candidate, *, name: str, number: int, total: int) -> Finalist:
         """Train one finalist and score it; continues where an earlier, killed training of it stopped."""
@@ -99,7 +123,7 @@ class FinalTraining:
         train(
             sized,
             self._data,
-            replace(self._recipe, seed=_seed_of(self._recipe.seed, candidate.digest)),
+            self._recipe,
             teacher=self._teacher,
             callbacks=Callbacks(progress=progress),
             checkpoint=self._folder / f"{candidate.digest}.state",
@@ -117,10 +141,6 @@ class FinalTraining:
 def finalist_name(candidate: Candidate, number: int) -> str:
     """Return a known design's own name, else ``finalist-<number>``."""
     return candidate.source.removeprefix(_SEED) if candidate.source.startswith(_SEED) else f"finalist-{number}"
-
-
-def _seed_of(seed: int, digest: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}:{digest}".encode()).digest()[:4], "big")
 
 
 def _accuracy(candidate: Candidate) -> float:

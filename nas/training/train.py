@@ -17,6 +17,7 @@ from nas.training.loop import Callbacks, FitResult, Step, device_of, fit, images
 from nas.training.recipe import Recipe
 
 Forward = Callable[[Tensor], Tensor]  # images (N, 3, R, R) to logits (N, num_classes)
+Teacher = Callable[[Tensor, int], Tensor]  # images and the number of the step to logits
 
 
 def train(
@@ -24,7 +25,7 @@ def train(
     data: ImageData,
     recipe: Recipe,
     *,
-    teacher: Forward | None = None,
+    teacher: Teacher | None = None,
     callbacks: Callbacks | None = None,
     checkpoint: Path | None = None,
 ) -> FitResult:
@@ -34,7 +35,8 @@ def train(
         network: (N, 3, R, R) to (N, num_classes).
         data: the data set, at the network's resolution.
         recipe: how to train.
-        teacher: gives the logits that the network also learns to match; called without gradient.
+        teacher: gives the logits that the network also learns to match; called without gradient, with the number of
+            the step, by which it may remember them (the same seed gives the same images at the same step).
         callbacks: hooks for progress and stopping.
         checkpoint: file of the training state, to continue from where it exists.
 
@@ -50,15 +52,15 @@ def train(
         network.eval()
 
 
-def single_step(network: Forward, recipe: Recipe, teacher: Forward | None = None) -> Step:
+def single_step(network: Forward, recipe: Recipe, teacher: Teacher | None = None) -> Step:
     """Return the step of ordinary training: one forward and one backward pass."""
 
-    def step(images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:  # noqa: ARG001 - draws nothing
+    def step(images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
         logits = network(images)
         loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
         if teacher is not None:
             with torch.no_grad():
-                wanted = teacher(images)
+                wanted = teacher(images, number)
             soft = distillation_loss(logits, wanted, temperature=recipe.distill_temperature)
             loss = (1 - recipe.distill_weight) * loss + recipe.distill_weight * soft
         loss.backward()
