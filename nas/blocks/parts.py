@@ -1,4 +1,4 @@
-"""What block families share: activations, squeeze-and-excitation, checks of their fields."""
+"""What block families and the ends of networks share: timm's small parts, and checks of their fields."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from timm.layers import get_act_layer
+from timm.layers import create_conv2d, get_act_layer, get_norm_act_layer
 from timm.models._efficientnet_blocks import SqueezeExcite
-from timm.models._efficientnet_builder import round_channels
+from timm.models._efficientnet_builder import efficientnet_init_weights, round_channels
 from torch import nn
 
 Act = Literal["relu", "relu6", "hard_swish", "silu", "gelu"]
@@ -42,6 +42,23 @@ def se_layer(se: Se, *, exp_ratio: float = 1.0) -> Callable[..., nn.Module] | No
     if se == "efficientnet":
         return partial(SqueezeExcite, rd_ratio=SE_RATIO / exp_ratio)
     return None
+
+
+def conv2d(in_chs: int, out_chs: int, kernel_size: int, *, stride: int = 1, bias: bool = False) -> nn.Module:
+    """Make a convolution with symmetric padding."""
+    conv: nn.Module = create_conv2d(in_chs, out_chs, kernel_size, stride=stride, bias=bias)
+    return conv
+
+
+def norm_act(chs: int, act: Act) -> nn.Module:
+    """Make timm's batch norm with activation (one module, so that its names are timm's)."""
+    layer: nn.Module = get_norm_act_layer(nn.BatchNorm2d, act_layer(act))(chs, inplace=True)
+    return layer
+
+
+def init_weights(module: nn.Module) -> None:
+    """Draw the initial weights of a network as timm draws those of the EfficientNet family."""
+    efficientnet_init_weights(module)
 
 
 def require(condition: bool, message: str) -> None:

@@ -56,7 +56,7 @@ def _ownership(uses: Sequence[Use]) -> tuple[dict[int, int], dict[int, int]]:
         for value in use.inputs:
             last_read[value] = step
     owner: dict[int, int] = {0: 0}
-    last_use: dict[int, int] = {}
+    last_use: dict[int, int] = {0: last_read.get(0, -1)}
     for step, use in enumerate(uses):
         first = owner.get(use.inputs[0]) if use.inputs else None
         reuses = first is not None and (use.alias or (use.in_place and last_use.get(first, -1) <= step))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import torch
-from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import nn
 
+from nas.blocks import parts
 from nas.space.architecture import Architecture
 
 
@@ -41,7 +41,7 @@ def sequence(architecture: Architecture, blocks: nn.Sequential) -> nn.Sequential
 
 
 def _initialised(network: nn.Sequential) -> nn.Sequential:
-    efficientnet_init_weights(network)
+    parts.init_weights(network)
     return network
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from timm.models._efficientnet_builder import efficientnet_init_weights
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from nas.blocks import Block
+from nas.blocks import Block, parts
 from nas.model.largest import LargestPart, largest_parts
 from nas.model.network import assemble, sequence
 from nas.model.resizing import resized
@@ -101,7 +100,7 @@ def _register_largest(root: nn.Module, part: LargestPart) -> None:
     largest: dict[str, Tensor] = {}
     parameters: set[str] = set()
     for module in part.modules:
-        efficientnet_init_weights(module)
+        parts.init_weights(module)
         parameters.update(name for name, _ in module.named_parameters())
         for name, tensor in module.state_dict().items():
             if name not in largest or tensor.numel() > largest[name].numel():

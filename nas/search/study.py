@@ -6,8 +6,8 @@ candidate is a line of ``candidates.jsonl`` on disk before `tell` returns, and t
 a run that has one continues it.
 
 Each proposal is drawn from the search's seed and its own number, and depends on nothing else but the finished
-candidates that it may see: all, or (with a `lag`) all but the last accepted ones. So with a `lag` the same seed gives the
-same candidates whatever the order in which they finish; and with one worker a search that was killed and resumed
+candidates that it may see: all, or (with a `lag`) all but the last accepted ones. So with a `lag` the same seed gives
+the same candidates whatever the order in which they finish; and with one worker a search that was killed and resumed
 proposes what an undisturbed one would have.
 """
 
@@ -193,7 +193,9 @@ class Study:
         """Show the sampler what the next proposal may see, in the order in which it was proposed."""
         if not self.ready:
             raise ValueError("the study is not ready for another proposal: an earlier one is still to be told")
-        due = list(self._held) if self._lag is None else list(self._waiting)[: max(0, len(self._waiting) - self._lag + 1)]
+        due = (
+            list(self._held) if self._lag is None else list(self._waiting)[: max(0, len(self._waiting) - self._lag + 1)]
+        )
         for number in due:
             self._waiting.remove(number)
             candidate, trial = self._held.pop(number)

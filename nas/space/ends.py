@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from timm.layers import create_conv2d, get_norm_act_layer
 from torch import Tensor, nn
 
 from nas.blocks import parts
@@ -41,8 +40,8 @@ class Stem:
     def modules(self, in_chs: int = 3) -> dict[str, nn.Module]:
         """Make the named modules ``(N, 3, H, W) -> (N, out_chs, H / stride, W / stride)``."""
         return {
-            "conv_stem": create_conv2d(in_chs, self.out_chs, self.kernel_size, stride=self.stride),
-            "bn1": norm_act(self.out_chs, self.act),
+            "conv_stem": parts.conv2d(in_chs, self.out_chs, self.kernel_size, stride=self.stride),
+            "bn1": parts.norm_act(self.out_chs, self.act),
         }
 
 
@@ -67,20 +66,14 @@ class Head:
         pool: dict[str, nn.Module] = {"global_pool": GlobalPool()}
         made: dict[str, nn.Module]
         if self.kind == "conv_pool":
-            conv = create_conv2d(in_chs, self.features, 1)
-            made = {"conv_head": conv, "bn2": norm_act(self.features, self.act), **pool}
+            conv = parts.conv2d(in_chs, self.features, 1)
+            made = {"conv_head": conv, "bn2": parts.norm_act(self.features, self.act), **pool}
         elif self.kind == "pool_conv":
-            conv = create_conv2d(in_chs, self.features, 1, bias=True)
+            conv = parts.conv2d(in_chs, self.features, 1, bias=True)
             made = {**pool, "conv_head": conv, "act2": parts.act_layer(self.act)()}
         elif self.kind == "pool_conv_norm":
-            conv = create_conv2d(in_chs, self.features, 1)
-            made = {**pool, "conv_head": conv, "norm_head": norm_act(self.features, self.act)}
+            conv = parts.conv2d(in_chs, self.features, 1)
+            made = {**pool, "conv_head": conv, "norm_head": parts.norm_act(self.features, self.act)}
         else:
             made = pool
         return {**made, "flatten": nn.Flatten(1), "classifier": nn.Linear(self.features or in_chs, num_classes)}
-
-
-def norm_act(chs: int, act: parts.Act) -> nn.Module:
-    """Make timm's batch norm with activation (one module, so that its names are timm's)."""
-    layer: nn.Module = get_norm_act_layer(nn.BatchNorm2d, parts.act_layer(act))(chs, inplace=True)
-    return layer

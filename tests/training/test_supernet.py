@@ -37,13 +37,13 @@ class OneBatch:
 
 def trained(seed: int) -> tuple[Supernet, list[float]]:
     supernet = Supernet(load_space("tiny-hybrid").for_classes(2), seed=seed).train()
-    recipe = Recipe(epochs=5, batch_size=16, lr=2e-3, seed=seed, label_smoothing=0.0)
+    recipe = Recipe(epochs=6, batch_size=16, lr=5e-3, seed=seed, label_smoothing=0.0)
     result = fit(supernet, sandwich_step(supernet, recipe), OneBatch(), recipe)
     return supernet, [h["smaller_loss"] for h in result.history]
 
 
 def test_subnets_learn_together_and_reproducibly() -> None:
     first, losses = trained(1)
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]
     again, _ = trained(1)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
