@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas import runs, schema
 from nas.errors import UserError
 from nas.runs import RunDirectory
+from nas.search import cluster
 from nas.search.config import SearchConfig, config_document, read_config
 from nas.search.watch import Watch
 
@@ -52,6 +53,8 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
         exporter(format_name)  # an unknown format should fail before hours of work
     if name is not None:
         runs.checked_name(name)
+    if wishes.workers.address not in (cluster.LOCAL, cluster.INLINE):
+        cluster.probe(wishes.workers.address)
     config = plan(wishes)
     stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
     with RunDirectory.create(runs_dir, name or runs.free_name(runs_dir, stem)) as run:

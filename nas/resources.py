@@ -1,4 +1,4 @@
-"""Where the shipped YAML files lie: `search_spaces/` and `hardware_profiles/`.
+"""Where the shipped files lie: `search_spaces/`, `hardware_profiles/` and `zoo/`.
 
 Inside a wheel they stand beside the code; in a checkout (and an editable install) at the top level.
 """
@@ -10,10 +10,11 @@ from pathlib import Path
 from nas.errors import UserError, unknown_name
 
 _PACKAGE = Path(__file__).parent
+_SUFFIXES = (".yaml", ".yml")
 
 
 def shipped_dir(name: str) -> Path:
-    """Return the folder of shipped files called `name` (``search_spaces`` or ``hardware_profiles``)."""
+    """Return the folder of shipped files called `name` (``search_spaces``, ``hardware_profiles`` or ``zoo``)."""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 
@@ -38,9 +39,15 @@ def find_yaml(name_or_path: str, folder: str, what: str) -> Path:
     if name_or_path in shipped_names(folder):
         return shipped
     path = Path(name_or_path)
-    looks_like_path = path.suffix in {".yaml", ".yml"} or len(path.parts) > 1
+    looks_like_path = path.suffix in _SUFFIXES or len(path.parts) > 1
     if not looks_like_path:
         raise unknown_name(what, name_or_path, shipped_names(folder))
     if not path.is_file():
         raise UserError(f"{what} file {name_or_path!r} does not exist (or is no file)")
     return path
+
+
+def absolute_yaml(name_or_path: str) -> str:
+    """Return a shipped name as it is, and a path such that it means the same file in every folder."""
+    path = Path(name_or_path)
+    return str(path.absolute()) if path.suffix in _SUFFIXES or len(path.parts) > 1 else name_or_path

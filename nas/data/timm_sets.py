@@ -73,7 +73,7 @@ def load(spec: str, *, resolution: int, seed: int, root: Path | None) -> ImageDa
     """
     name = spec.removesuffix("+download")
     if name.startswith("torch/") and root is None:
-        raise UserError(f"data {spec!r}: the folder that holds it (or should) must be given, as --data-dir")
+        raise UserError(f"data {spec!r}: the folder that holds it (or should) must be given, as --data-root")
     train_set = _open(spec, "train", root)
     train = _images(train_set, resolution)
     if train is None:

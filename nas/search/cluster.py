@@ -14,6 +14,7 @@ from nas.errors import UserError
 
 LOCAL = "local"
 AUTO = "auto"
+INLINE = "inline"  # no Ray at all
 
 _SOCKET_SECONDS = 3
 _CONNECT_SECONDS = 30

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nas.data import ImageData, load_data
+from nas.data.load import absolute
 from nas.errors import UserError
+from nas.resources import absolute_yaml
 from nas.search.config import Effort, SearchConfig, Workers
 from nas.search.objective import Constraints
-from nas.search.target import derive_latency_ms, feasible_share, load_target, search_field
+from nas.search.study import Study
+from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
 from nas.space.space import load_space
 from nas.training.recipe import Recipe
 
@@ -53,25 +56,31 @@ def plan(wishes: Wishes) -> SearchConfig:
 
     Raises:
         UserError: if something named does not exist, or nothing of the space is left on the target.
+        InfeasibleError: if no architecture keeps the constraints.
     """
     target = load_target(wishes.target)
-    root = None if wishes.data_root is None else Path(wishes.data_root)
+    # What the run keeps means the same in every folder: it may be resumed, or evaluated by workers, elsewhere.
+    spec, root = absolute(wishes.data, None if wishes.data_root is None else Path(wishes.data_root))
     given_space = load_space(wishes.space) if wishes.space else None
-    data = load_data(wishes.data, resolution=max(given_space.resolutions) if given_space else 32, seed=0, root=root)
+    data = load_data(spec, resolution=max(given_space.resolutions) if given_space else 32, seed=0, root=root)
     name = wishes.space or default_space(data)
     space = (given_space or load_space(name)).for_classes(data.num_classes)
-    left = search_field(space, target).restriction.space
+    where = search_field(space, target)
+    left = where.restriction.space
+    sampled = sample_metrics(left, target, wishes.seed)
     constraints, derived = wishes.constraints, wishes.constraints.latency_ms is None
     if derived:
-        constraints = replace(constraints, latency_ms=derive_latency_ms(left, target, wishes.seed))
+        constraints = replace(constraints, latency_ms=derive_latency_ms(sampled))
+    # Asked once and thrown away: an impossible budget should fail here, not after the supernet is trained.
+    Study(left, constraints, target.metrics, seed=wishes.seed, seeds=where.seeds).ask()
     return SearchConfig(
-        target=wishes.target,
-        space=name,
-        data=wishes.data,
-        data_root=wishes.data_root,
+        target=absolute_yaml(wishes.target),
+        space=absolute_yaml(name),
+        data=spec,
+        data_root=None if root is None else str(root),
         constraints=constraints,
         derived=derived,
-        feasible_share=feasible_share(left, target, constraints, wishes.seed),
+        feasible_share=feasible_share(sampled, constraints),
         effort=effort(wishes, data),
         select=wishes.select,
         accuracy_slack=wishes.accuracy_slack,

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 from nas import runs
 from nas.artefacts import save_winner
 from nas.data import ImageData, load_data
-from nas.data.load import absolute
 from nas.errors import NasError
 from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
-from nas.search.cluster import LOCAL
+from nas.search.cluster import INLINE, LOCAL
 from nas.search.config import SearchConfig, Workers
 from nas.search.executor import Executor
 from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
@@ -38,8 +37,6 @@ from nas.training.threads import suited_threads
 
 if TYPE_CHECKING:
     from nas.model.supernet import Supernet
-
-INLINE = "inline"
 
 
 class InterruptedRunError(NasError):
@@ -135,8 +132,7 @@ def _explore(
         watch.progress("search", counts.evaluated + counts.failed, wanted, note)
 
     # Ray's workers run in folders of their own.
-    data, root = absolute(config.data, config.root)
-    spec = SupernetSpec(where.full, weights.absolute(), data, root, config.seed)
+    spec = SupernetSpec(where.full, weights.absolute(), config.data, config.root, config.seed)
     outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
     if outcome == "interrupted":
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 Named = tuple[str, "Architecture"]
 
-SHARE_SAMPLES = 1000
+SHARE_SAMPLES = 400  # of a large space each brings blocks that are traced for the first time
 DERIVED_QUANTILE = 0.4  # of the latencies of random architectures
 
 
@@ -83,20 +84,21 @@ def zoo_points(space: SearchSpace) -> tuple[Named, ...]:
     return tuple((name, architecture) for name, architecture in made if space.contains(architecture))
 
 
-def derive_latency_ms(space: SearchSpace, target: Target, seed: int) -> float:
-    """Return a latency budget that asks for something: 40 % of random architectures keep it.
+def sample_metrics(space: SearchSpace, target: Target, seed: int) -> list[Metrics]:
+    """Return what random architectures of a space cost."""
+    rng = random.Random(seed)
+    return [target.metrics(space.sample(rng)) for _ in range(SHARE_SAMPLES)]
+
+
+def derive_latency_ms(sampled: Sequence[Metrics]) -> float:
+    """Return a latency budget that asks for something: 40 % of the sampled architectures keep it.
 
     The figure is rounded to two digits.
     """
-    latencies = sorted(m.latency_ms for m in _sampled(space, target, seed))
+    latencies = sorted(m.latency_ms for m in sampled)
     return float(f"{latencies[int(DERIVED_QUANTILE * len(latencies))]:.2g}")
 
 
-def feasible_share(space: SearchSpace, target: Target, constraints: Constraints, seed: int) -> float:
-    """Return the share of random architectures within the limits."""
-    return sum(feasible(m, constraints) for m in _sampled(space, target, seed)) / SHARE_SAMPLES
-
-
-def _sampled(space: SearchSpace, target: Target, seed: int) -> list[Metrics]:
-    rng = random.Random(seed)
-    return [target.metrics(space.sample(rng)) for _ in range(SHARE_SAMPLES)]
+def feasible_share(sampled: Sequence[Metrics], constraints: Constraints) -> float:
+    """Return the share of the sampled architectures within the limits."""
+    return sum(feasible(m, constraints) for m in sampled) / len(sampled)

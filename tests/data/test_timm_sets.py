@@ -41,7 +41,7 @@ def test_an_absent_set_is_not_downloaded_but_offered(tmp_path: Path) -> None:
 
 
 def test_a_torchvision_set_needs_a_folder() -> None:
-    with pytest.raises(UserError, match="--data-dir"):
+    with pytest.raises(UserError, match="--data-root"):
         load_data("torch/cifar10", resolution=32)
 
 
