@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas import schema, torch_compat
-from nas.errors import UserError, nearest
+from nas import schema
+from nas.errors import UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -80,12 +80,12 @@ def timm_module(name: str, resolution: int | None) -> tuple[nn.Module, int]:
     Raises:
         UserError: if timm has no such model.
     """
-    torch_compat.prepare()
+    from nas.model.from_timm import require_timm_model
+
+    require_timm_model(name)
     import timm
     import torch
 
-    if name not in timm.list_models():
-        raise _unknown_model(name, timm.list_models())
     with torch.device("meta"):
         try:
             module = timm.create_model(name, **({} if resolution is None else {"img_size": resolution}))
@@ -137,9 +137,3 @@ def _impossible(name: str, side: int | None, error: Exception) -> UserError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     where = "its own resolution" if side is None else f"{side} pixels"
     return UserError(f"timm model {name!r} cannot run at {where} ({reason})")
-
-
-def _unknown_model(name: str, models: list[str]) -> UserError:
-    close = nearest(name, models)
-    hint = f"; did you mean {close!r}?" if close else ";"
-    return UserError(f"unknown timm model {name!r}{hint} timm has {len(models)} models (timm.list_models())")

@@ -92,6 +92,19 @@ def spaces(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def zoo(arguments: argparse.Namespace) -> int:
+    """Run ``nas zoo``."""
+    from nas.survey import survey_zoo
+
+    found = survey_zoo(arguments.target, arguments.space)
+    if arguments.json:
+        return _print_json(found)
+    from nas.cli.summary import zoo_text
+
+    print(zoo_text(found))
+    return 0
+
+
 def report(arguments: argparse.Namespace) -> int:
     """Run ``nas report``."""
     from nas.report import write_report

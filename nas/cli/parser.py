@@ -84,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     _predict(command("predict", commands.predict, "predict cost and latency of a network on a target"))
     _targets(command("targets", commands.targets, "list the devices, and what stands behind their latencies"))
     _spaces(command("spaces", commands.spaces, "list the search spaces, or show one"))
+    _zoo(command("zoo", commands.zoo, "list the published networks, and what they cost on the targets"))
     _report(command("report", commands.report, "write a run's report again"))
     return parser
 
@@ -155,6 +156,13 @@ def _spaces(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "examples:\n  nas spaces\n  nas spaces tiny-hybrid --target coral-edgetpu\n"
     parser.add_argument("name", nargs="?", metavar="NAME", help="show this space")
     parser.add_argument("--target", metavar="NAME", help="show it as this target can run it")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+
+
+def _zoo(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "examples:\n  nas zoo\n  nas zoo --target jetson-orin --space mobile-hybrid\n"
+    parser.add_argument("--target", metavar="NAME", help="latencies of this target alone (default: every shipped one)")
+    parser.add_argument("--space", metavar="NAME", help="say which are points of this space, as the target can run it")
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 

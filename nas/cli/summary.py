@@ -89,6 +89,31 @@ def space_text(found: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *removed, "", table])
 
 
+def zoo_text(found: Mapping[str, Any]) -> str:
+    """List the published networks with what they cost."""
+    networks = found["networks"]
+    headers = ["network", "pixels", "MACs", "parameters", *(f"{target}, ms" for target in found["targets"])]
+    rows = [[n["name"], str(n["resolution"]), compact(n["macs"]), compact(n["params"])] for n in networks]
+    for target in found["targets"]:
+        for row, network in zip(rows, networks, strict=True):
+            marks = "*" * bool(network["unsupported"][target]) + "?" * network["extrapolated"][target]
+            row.append(f"{marks} {significant(network['latency_ms'][target])}".strip())
+    if found["space"] is not None:
+        headers.append(f"in {found['space']}")
+        for row, network in zip(rows, networks, strict=True):
+            row.append("yes" if network["in_space"] else "no")
+    table = to_text(Table(tuple(headers), tuple(tuple(row) for row in rows)))
+    notes = {
+        "*": any(any(n["unsupported"].values()) for n in networks),
+        "?": any(any(n["extrapolated"].values()) for n in networks),
+    }
+    return "\n".join([table, "", *(_ZOO_NOTES[mark] for mark, seen in notes.items() if seen)]).rstrip()
+
+
+_ZOO_NOTES = {
+    "*": "* the target's engine does not run all of the network (nas predict says what)",
+    "?": "? outside the latencies that the profile was fitted to: an extrapolation",
+}
 _QUARTILES = ("min", "q1", "median", "q3", "max")
 
 

@@ -17,7 +17,7 @@ from nas.blocks import Block, parts
 from nas.model.largest import LargestPart, largest_parts
 from nas.model.network import assemble, sequence
 from nas.model.resizing import resized
-from nas.model.slicing import slice_like
+from nas.model.slicing import Segments, enclosing, packed_weights, slice_like
 from nas.space.architecture import Architecture
 from nas.space.space import SearchSpace
 
@@ -62,10 +62,11 @@ class Supernet(nn.Module):
 
     def _slices(self, architecture: Architecture, network: nn.Module) -> Weights:
         shared = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-        return {
-            name: slice_like(shared[_shared_name(architecture, name)], tuple(tensor.shape))
-            for name, tensor in network.state_dict(keep_vars=True).items()
-        }
+        weights: Weights = {}
+        for name, tensor in network.state_dict(keep_vars=True).items():
+            place, segments = _place(architecture, name)
+            weights[name] = slice_like(shared[place], tuple(tensor.shape), segments)
+        return weights
 
     def _skeleton(self, architecture: Architecture) -> nn.Sequential:
         """Assemble the network without weights; its blocks are made once per place and description."""
@@ -82,13 +83,17 @@ class Supernet(nn.Module):
         return self._weightless[key]
 
 
-def _shared_name(architecture: Architecture, name: str) -> str:
-    """Return where the weights called `name` in a network lie: families and kinds of head have their own."""
+def _place(architecture: Architecture, name: str) -> tuple[str, Segments]:
+    """Return where the weights called `name` in a network lie, and how they are packed.
+
+    Families and kinds of head have their own.
+    """
     first, *rest = name.split(".", 3)
     if first == "blocks":
         i, j, own = rest
-        return f"blocks.{i}.{j}.{architecture.stages[int(i)][int(j)].kind}.{own}"
-    return f"stem.{name}" if first in ("conv_stem", "bn1") else f"heads.{architecture.head.kind}.{name}"
+        block = architecture.stages[int(i)][int(j)]
+        return f"blocks.{i}.{j}.{block.kind}.{own}", packed_weights(block).get(own, ())
+    return f"stem.{name}" if first in ("conv_stem", "bn1") else f"heads.{architecture.head.kind}.{name}", ()
 
 
 def _register_largest(root: nn.Module, part: LargestPart) -> None:
@@ -97,16 +102,16 @@ def _register_largest(root: nn.Module, part: LargestPart) -> None:
     Blocks with a skip begin as the identity (Goyal et al. 2017, arXiv 1706.02677, section 5.1), so that it does not
     matter at first which family a step draws; without it, the shared weights of a mixed space hardly learn.
     """
-    largest: dict[str, Tensor] = {}
+    found: dict[str, list[Tensor]] = {}
     parameters: set[str] = set()
     for module in part.modules:
         parts.init_weights(module)
         parameters.update(name for name, _ in module.named_parameters())
         for name, tensor in module.state_dict().items():
-            if name not in largest or tensor.numel() > largest[name].numel():
-                largest[name] = tensor.detach()
-    for name, tensor in largest.items():
-        value = torch.zeros_like(tensor) if name in part.exits else tensor.clone()
+            found.setdefault(name, []).append(tensor.detach())
+    for name, tensors in found.items():
+        largest = enclosing(tensors, part.packed.get(name, ()))
+        value = torch.zeros_like(largest) if name in part.exits else largest
         _register(root, f"{part.path}.{name}", nn.Parameter(value) if name in parameters else value)
 
 

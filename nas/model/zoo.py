@@ -1,112 +1,81 @@
-"""Published networks written as architectures: same parameter names, shapes, counts and outputs as timm's.
+"""Published networks as architectures: same parameter names, shapes, counts and outputs as timm's.
 
-They seed every search whose space contains them, and stand beside the winner as baselines.
+They seed every search whose space contains them, and stand beside the winner as baselines. Each is a file of the
+folder ``zoo/``, an architecture like any other; `tools.write_zoo` reads them from timm, which is not needed here.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from nas.blocks import Block, parts
-from nas.blocks.conv import Conv
-from nas.blocks.depthwise_separable import DepthwiseSeparable
-from nas.blocks.fused_mbconv import FusedMBConv
-from nas.blocks.mbconv import MBConv
-from nas.blocks.mobile_attention import MobileAttention
-from nas.blocks.universal_inverted_bottleneck import UniversalInvertedBottleneck
 from nas.errors import unknown_name
+from nas.resources import shipped_dir
 from nas.space.architecture import Architecture
-from nas.space.ends import Head, Stem
 
-Stages = tuple[tuple[Block, ...], ...]
+FOLDER = "zoo"
 
-
-def mobilenetv2_100(resolution: int = 224, num_classes: int = 1000) -> Architecture:
-    """MobileNetV2 1.0: Sandler et al. 2018, arXiv 1801.04381, table 2."""
-    rows = [(24, 2, 2), (32, 3, 2), (64, 4, 2), (96, 3, 1), (160, 3, 2), (320, 1, 1)]
-    stages: Stages = (
-        (DepthwiseSeparable(16, act="relu6"),),
-        *(tuple(MBConv(c, s if i == 0 else 1, act="relu6") for i in range(n)) for c, n, s in rows),
-    )
-    return Architecture(resolution, num_classes, Stem(32, act="relu6"), stages, Head("conv_pool", 1280, act="relu6"))
-
-
-def mobilenetv3_large_100(resolution: int = 224, num_classes: int = 1000) -> Architecture:
-    """MobileNetV3-Large 1.0: Howard et al. 2019, arXiv 1905.02244, table 1."""
-    swish: parts.Act = "hard_swish"
-
-    def mb(chs: int, stride: int, kernel_size: int, exp_ratio: float, se: bool, act: parts.Act) -> MBConv:
-        return MBConv(chs, stride, kernel_size, exp_ratio, "mobilenetv3" if se else "none", act)
-
-    stages: Stages = (
-        (DepthwiseSeparable(16),),
-        (mb(24, 2, 3, 4.0, False, "relu"), mb(24, 1, 3, 3.0, False, "relu")),
-        tuple(mb(40, s, 5, 3.0, True, "relu") for s in (2, 1, 1)),
-        tuple(mb(80, s, 3, e, False, swish) for s, e in ((2, 6.0), (1, 2.5), (1, 2.3), (1, 2.3))),
-        tuple(mb(112, 1, 3, 6.0, True, swish) for _ in range(2)),
-        tuple(mb(160, s, 5, 6.0, True, swish) for s in (2, 1, 1)),
-        (Conv(960, kernel_size=1, act=swish),),
-    )
-    return Architecture(resolution, num_classes, Stem(16, act=swish), stages, Head("pool_conv", 1280, act=swish))
-
-
-def efficientnet_b0(resolution: int = 224, num_classes: int = 1000) -> Architecture:
-    """EfficientNet-B0: Tan and Le 2019, arXiv 1905.11946, table 1."""
-    rows = [(24, 2, 2, 3), (40, 2, 2, 5), (80, 3, 2, 3), (112, 3, 1, 5), (192, 4, 2, 5), (320, 1, 1, 3)]
-    stages: Stages = (
-        (DepthwiseSeparable(16, se="efficientnet", act="silu"),),
-        *(
-            tuple(MBConv(c, s if i == 0 else 1, k, se="efficientnet", act="silu") for i in range(n))
-            for c, n, s, k in rows
-        ),
-    )
-    return Architecture(resolution, num_classes, Stem(32, act="silu"), stages, Head("conv_pool", 1280, act="silu"))
-
-
-def mobilenetv4_hybrid_medium(resolution: int = 256, num_classes: int = 1000) -> Architecture:
-    """MobileNetV4-Hybrid-Medium: Qin et al. 2024, arXiv 2404.10518, table 12 (in timm's reading)."""
-
-    def uib(chs: int, start: int, kernel_size: int, exp_ratio: float, stride: int = 1) -> Block:
-        return UniversalInvertedBottleneck(chs, stride, start, kernel_size, exp_ratio, layer_scale=True)
-
-    def attention(chs: int, kv_stride: int) -> Block:
-        return MobileAttention(chs, num_heads=4, head_dim=64, kv_stride=kv_stride, multi_query=True, layer_scale=True)
-
-    middle, last = attention(160, 2), attention(256, 1)
-    stages: Stages = (
-        (FusedMBConv(48, 2),),
-        (uib(80, 3, 5, 4.0, 2), uib(80, 3, 3, 2.0)),
-        (
-            *(uib(160, 3, 5, 6.0, 2), uib(160, 0, 0, 2.0), uib(160, 3, 3, 4.0), uib(160, 3, 5, 4.0)),
-            *(middle, uib(160, 3, 3, 4.0), middle, uib(160, 3, 0, 4.0)),
-            *(middle, uib(160, 3, 3, 4.0), middle, uib(160, 3, 0, 4.0)),
-        ),
-        (
-            *(uib(256, 5, 5, 6.0, 2), uib(256, 5, 5, 4.0), uib(256, 3, 5, 4.0), uib(256, 3, 5, 4.0)),
-            *(uib(256, 0, 0, 2.0), uib(256, 3, 5, 2.0), uib(256, 0, 0, 2.0), uib(256, 0, 0, 4.0)),
-            *(last, uib(256, 3, 0, 4.0), last, uib(256, 5, 5, 4.0)),
-            *(last, uib(256, 5, 0, 4.0), last, uib(256, 5, 0, 4.0)),
-        ),
-        (Conv(960, kernel_size=1),),
-    )
-    return Architecture(resolution, num_classes, Stem(32), stages, Head("pool_conv_norm", 1280))
-
-
-ZOO: Mapping[str, Callable[[int, int], Architecture]] = {
-    "mobilenetv2_100": mobilenetv2_100,
-    "mobilenetv3_large_100": mobilenetv3_large_100,
-    "efficientnet_b0": efficientnet_b0,
-    "mobilenetv4_hybrid_medium": mobilenetv4_hybrid_medium,
+PAPERS: Mapping[str, str] = {
+    "mobilenetv1_100": "Howard et al. 2017, arXiv 1704.04861",
+    "mobilenetv2_050": "Sandler et al. 2018, arXiv 1801.04381",
+    "mobilenetv2_100": "Sandler et al. 2018, arXiv 1801.04381",
+    "mobilenetv2_140": "Sandler et al. 2018, arXiv 1801.04381",
+    "mobilenetv3_small_050": "Howard et al. 2019, arXiv 1905.02244",
+    "mobilenetv3_small_100": "Howard et al. 2019, arXiv 1905.02244",
+    "mobilenetv3_large_075": "Howard et al. 2019, arXiv 1905.02244",
+    "mobilenetv3_large_100": "Howard et al. 2019, arXiv 1905.02244",
+    "mobilenetv4_conv_small": "Qin et al. 2024, arXiv 2404.10518",
+    "mobilenetv4_conv_medium": "Qin et al. 2024, arXiv 2404.10518",
+    "mobilenetv4_hybrid_medium": "Qin et al. 2024, arXiv 2404.10518",
+    "mnasnet_100": "Tan et al. 2018, arXiv 1807.11626",
+    "fbnetc_100": "Wu et al. 2018, arXiv 1812.03443",
+    "spnasnet_100": "Stamoulis et al. 2019, arXiv 1904.02877",
+    "hardcorenas_a": "Nayman et al. 2021, arXiv 2102.11646",
+    "hardcorenas_f": "Nayman et al. 2021, arXiv 2102.11646",
+    "efficientnet_b0": "Tan and Le 2019, arXiv 1905.11946",
+    "efficientnet_b1": "Tan and Le 2019, arXiv 1905.11946",
+    "efficientnet_lite0": "Liu 2020, EfficientNet-Lite (no paper), after Tan and Le 2019, arXiv 1905.11946",
+    "efficientnet_lite1": "Liu 2020, EfficientNet-Lite (no paper), after Tan and Le 2019, arXiv 1905.11946",
+    "efficientnetv2_rw_t": "Wightman 2021, in timm (no paper), after Tan and Le 2021, arXiv 2104.00298",
+    "tinynet_a": "Han et al. 2020, arXiv 2010.14819",
+    "tinynet_e": "Han et al. 2020, arXiv 2010.14819",
+    "lcnet_050": "Cui et al. 2021, arXiv 2109.15099",
+    "lcnet_100": "Cui et al. 2021, arXiv 2109.15099",
 }
-"""Makers ``(resolution, num_classes) -> Architecture``, by timm's model name."""
+"""Where each network was published, by timm's model name."""
 
 
-def zoo_architecture(name: str, *, resolution: int = 224, num_classes: int = 1000) -> Architecture:
+def zoo_architecture(name: str, *, resolution: int | None = None, num_classes: int | None = None) -> Architecture:
     """Return a published network as an architecture.
+
+    Args:
+        name: timm's name of it.
+        resolution: side of the input image; None takes the network's own.
+        num_classes: None takes ImageNet's thousand.
 
     Raises:
         UserError: if the zoo has no such name.
     """
-    if name not in ZOO:
-        raise unknown_name("zoo network", name, ZOO)
-    return ZOO[name](resolution, num_classes)
+    if name not in PAPERS:
+        raise unknown_name("zoo network", name, PAPERS)
+    published = _published(name)
+    return replace(
+        published,
+        resolution=published.resolution if resolution is None else resolution,
+        num_classes=published.num_classes if num_classes is None else num_classes,
+    )
+
+
+@functools.cache
+def _published(name: str) -> Architecture:
+    path = shipped_dir(FOLDER) / f"{name}.json"
+    return Architecture.from_json(path.read_text(encoding="utf-8"), source=str(path))
+
+
+def _sized(name: str, resolution: int, num_classes: int) -> Architecture:
+    return zoo_architecture(name, resolution=resolution, num_classes=num_classes)
+
+
+ZOO: Mapping[str, Callable[[int, int], Architecture]] = {name: functools.partial(_sized, name) for name in PAPERS}
+"""Makers ``(resolution, num_classes) -> Architecture``, by timm's model name."""

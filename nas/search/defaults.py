@@ -67,7 +67,7 @@ def plan(wishes: Wishes) -> SearchConfig:
     space = (given_space or load_space(name)).for_classes(data.num_classes)
     where = search_field(space, target)
     left = where.restriction.space
-    sampled = sample_metrics(left, target, wishes.seed)
+    sampled = sample_metrics(left, target)
     constraints, derived = wishes.constraints, wishes.constraints.latency_ms is None
     if derived:
         constraints = replace(constraints, latency_ms=derive_latency_ms(sampled))

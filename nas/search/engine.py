@@ -133,6 +133,7 @@ def _explore(
 
     # Ray's workers run in folders of their own.
     spec = SupernetSpec(where.full, weights.absolute(), config.data, config.root, config.seed)
+    watch.progress("search", study.counts.evaluated, wanted, "starting workers")
     outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
     if outcome == "interrupted":
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")

@@ -77,8 +77,10 @@ def _read_stage(stage: StageDocument, path: str, problems: Problems) -> StageOpt
             problems.add(f"{path}.{name}", "needs at least one value, none below 1")
     if stage.stride not in (1, 2):
         problems.add(f"{path}.stride", f"must be 1 or 2, got {stage.stride}")
+    # The first block has the stage's stride, those behind it 1: what cannot have it is refused now, not when sampled.
+    strides = (stage.stride, 1) if max(depth, default=1) > 1 else (stage.stride,)
     families = [
-        _read_family(b, out_chs, stage.stride, f"{path}.blocks[{i}]", problems) for i, b in enumerate(stage.blocks)
+        _read_family(b, out_chs, strides, f"{path}.blocks[{i}]", problems) for i, b in enumerate(stage.blocks)
     ]
     known = tuple(f for f in families if f is not None)
     if len({f.kind for f in known}) < len(known):
@@ -97,7 +99,7 @@ def _read_stage(stage: StageDocument, path: str, problems: Problems) -> StageOpt
 
 
 def _read_family(
-    block: dict[str, Choices], out_chs: Values, stride: int, path: str, problems: Problems
+    block: dict[str, Choices], out_chs: Values, strides: Values, path: str, problems: Problems
 ) -> Family | None:
     kind = str(block.get("kind"))
     if kind not in block_types():
@@ -109,8 +111,7 @@ def _read_family(
             problems.add(f"{path}.{name}", "belongs to the stage, not to a block")
     family = block_types()[kind]
     before = len(problems.messages)
-    # The first block has the stage's stride: what cannot have it is refused here, not when it is sampled.
-    shape: dict[str, Choices] = {"out_chs": out_chs, **({"stride": stride} if family.reshapes else {})}
+    shape: dict[str, Choices] = {"out_chs": out_chs, **({"stride": strides} if family.reshapes else {})}
     fields = read_fields(family, {**given, **shape}, path, problems)
     if len(problems.messages) > before:
         return None
