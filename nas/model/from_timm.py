@@ -101,8 +101,8 @@ def _read(model: Any, resolution: int) -> Architecture:
     conv = _conv(model.conv_stem, "conv_stem")
     stem = Stem(conv.out_channels, _window(conv), conv.stride[0], _act(model.bn1, "bn1"))
     stages = tuple(
-        tuple(_read_block(block, f"blocks.{i}.{j}") for j, block in enumerate(_children(stage)))
-        for i, stage in enumerate(_children(model.blocks))
+        tuple(_read_block(block, f"blocks.{i}.{j}") for j, block in enumerate(stage))
+        for i, stage in enumerate(model.blocks)
     )
     return Architecture(resolution, int(model.num_classes), stem, stages, _read_head(model, family))
 
@@ -169,17 +169,16 @@ def _read_fused_mbconv(block: Any, path: str) -> Block:
 
 
 def _read_uib(block: Any, path: str) -> Block:
-    windows, stride = [], 1
-    for name in ("dw_start", "dw_mid"):
-        part = getattr(block, name)
-        conv = None if isinstance(part, nn.Identity) else _conv(part.conv, f"{path}.{name}.conv")
-        windows.append(_window(conv) if conv else 0)
-        stride = max(stride, conv.stride[0] if conv else 1)
+    start, middle = (
+        None if isinstance(part, nn.Identity) else _conv(part.conv, f"{path}.{name}.conv")
+        for name, part in (("dw_start", block.dw_start), ("dw_mid", block.dw_mid))
+    )
     expand = _conv(block.pw_exp.conv, f"{path}.pw_exp.conv")
     read = UniversalInvertedBottleneck(
         _out_chs(block.pw_proj.conv),
-        stride,
-        *windows,
+        max(conv.stride[0] if conv else 1 for conv in (start, middle)),
+        _window(start) if start else 0,
+        _window(middle) if middle else 0,
         act=_act(block.pw_exp.bn, f"{path}.pw_exp.bn"),
         layer_scale=not isinstance(block.layer_scale, nn.Identity),
     )
@@ -255,10 +254,6 @@ def _described(root: nn.Module) -> dict[str, str]:
             skip = " with skip" if getattr(module, "has_skip", False) else ""
             found[path] = f"{type(module).__name__}({settings}){skip} {shapes or ''}".strip()
     return found
-
-
-def _children(module: nn.Module) -> Iterator[nn.Module]:
-    return module.children()
 
 
 def _conv(module: nn.Module, path: str) -> nn.Conv2d:

@@ -94,3 +94,45 @@ def test_a_space_is_shown_as_a_target_can_run_it(
     assert on_coral["latency_ms"]["min"] > 0
     assert main(["spaces", "tiny-hybrid", "--target", "coral-edgetpu"]) == 0
     assert "latency, ms" in capsys.readouterr().out
+
+
+@pytest.fixture
+def small_zoo(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names = ["mobilenetv2_100", "lcnet_050", "mobilenetv3_large_100"]
+    monkeypatch.setattr("nas.survey.PAPERS", {name: f"paper of {name}" for name in names})
+    return names
+
+
+def test_the_zoo_is_listed_for_every_target(small_zoo: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(["zoo"], capsys)
+    assert found["targets"] == profile_names()
+    assert [n["name"] for n in found["networks"]] == small_zoo
+    for network in found["networks"]:
+        predicted = asked(["predict", "--target", "pixel4-cpu", "--model", f"timm:{network['name']}"], capsys)
+        assert (network["params"], network["resolution"]) == (predicted["params"], predicted["resolution"])
+        # timm's pooling layer is counted as one operation an element, our mean as none.
+        assert network["macs"] == pytest.approx(predicted["macs"], rel=1e-3)
+        assert network["latency_ms"]["pixel4-cpu"] == pytest.approx(predicted["latency_ms"], rel=1e-2)
+        assert network["unsupported"]["pixel4-cpu"] == predicted["unsupported"]
+        assert set(network["latency_ms"]) == set(profile_names())
+        assert network["in_space"] is None
+
+
+def test_the_zoo_says_which_are_points_of_a_space(small_zoo: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def points(*target: str) -> list[str]:
+        found = asked(["zoo", "--space", "mobile-hybrid", *target], capsys)
+        return [n["name"] for n in found["networks"] if n["in_space"]]
+
+    assert points() == ["mobilenetv2_100", "mobilenetv3_large_100"]
+    assert points("--target", "coral-edgetpu") == ["mobilenetv2_100"]  # which has no hard-swish
+
+
+def test_the_zoo_is_readable(small_zoo: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo", "--target", "coral-edgetpu", "--space", "mobile-hybrid"]) == 0
+    headers, _, *rows, empty, note = capsys.readouterr().out.rstrip().splitlines()
+    assert headers.split("  ")[0] == "network"
+    assert "coral-edgetpu, ms" in headers
+    assert [row.split()[0] for row in rows] == small_zoo
+    assert [row.split()[-1] for row in rows] == ["yes", "no", "no"]
+    assert ["* " in row for row in rows] == [False, True, True]
+    assert (empty, note[:2]) == ("", "* ")

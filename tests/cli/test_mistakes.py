@@ -46,6 +46,8 @@ MISTAKES = {
         [*PREDICT, "--model", "timm:levit_128", "--resolution", "200"],
         "cannot run at 200 pixels",
     ),
+    "target of the zoo": (["zoo", "--target", "jetson"], "did you mean 'jetson-orin'?"),
+    "space of the zoo": (["zoo", "--space", "tiny"], "did you mean 'tiny-hybrid'?"),
     "architecture": ([*PREDICT, "--architecture", "none.json"], "cannot be read"),
     "export of nothing": (["export", "runs/none"], "not found"),
     "export of no run": (["export"], "required: RUN"),

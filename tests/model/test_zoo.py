@@ -1,15 +1,28 @@
-"""The zoo's architectures are timm's models: names, shapes, counts and outputs."""
+"""The zoo's architectures are timm's models: names, shapes, counts and outputs, and timm's published figures."""
+
+import csv
+import gzip
+import os
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 
+from nas.cost.cost import CostModel
 from nas.errors import UserError
+from nas.model.from_timm import architecture_from_timm
 from nas.model.network import build, count_params
-from nas.model.zoo import ZOO, zoo_architecture
+from nas.model.zoo import FOLDER, PAPERS, ZOO, zoo_architecture
+from nas.resources import shipped_dir
+from tests.model.same_as_timm import difference
+from tools.write_zoo import text
+
+QUICK = ("lcnet_050", "mobilenetv3_small_050", "tinynet_e", "mobilenetv4_hybrid_medium")
+NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ZOO]
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", NAMES)
 def test_same_as_timm(name: str) -> None:
     torch.manual_seed(0)
     reference = timm.create_model(name).eval()
@@ -17,18 +30,50 @@ def test_same_as_timm(name: str) -> None:
     expected = {key: tuple(value.shape) for key, value in reference.state_dict().items()}
     assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == expected
     assert count_params(network) == count_params(reference)
-    for module in reference.modules():  # statistics away from 0 and 1, so that a wrong norm shows
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    network.load_state_dict(reference.state_dict())
-    x = torch.randn(2, 3, 96, 96)
-    with torch.no_grad():
-        expected_output = reference(x)
-        difference = (network(x) - expected_output).abs().max()
-    assert difference <= 1e-5 * max(1.0, float(expected_output.abs().max()))
+    assert difference(network, reference, resolution=96) <= 1e-5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_is_what_the_tool_writes(name: str) -> None:
+    written = (shipped_dir(FOLDER) / f"{name}.json").read_text(encoding="utf-8")
+    assert written == text(architecture_from_timm(name)), "run: python -m tools.write_zoo"
+
+
+def test_every_file_is_a_network_of_its_own_and_is_listed() -> None:
+    assert {path.stem for path in shipped_dir(FOLDER).iterdir()} == set(PAPERS) == set(ZOO)
+    assert len({zoo_architecture(name).digest for name in ZOO}) == len(ZOO)
+
+
+def test_size_and_classes_can_be_chosen() -> None:
+    own = zoo_architecture("tinynet_e")
+    assert (own.resolution, own.num_classes) == (106, 1000)
+    assert ZOO["tinynet_e"](64, 7) == zoo_architecture("tinynet_e", resolution=64, num_classes=7)
+    assert (ZOO["tinynet_e"](64, 7).resolution, ZOO["tinynet_e"](64, 7).num_classes) == (64, 7)
 
 
 def test_unknown_name_is_refused() -> None:
     with pytest.raises(UserError, match="mobilenetv2_100"):
         zoo_architecture("mobilnetv2_100")
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[str, set[tuple[int, str, str]]]:
+    """Return what timm's own tables say of each network: resolution, GMACs and millions of parameters, as printed."""
+    if "NAS_BENCH_DATA" not in os.environ:
+        pytest.skip("NAS_BENCH_DATA does not name a folder of measured data")
+    found: dict[str, set[tuple[int, str, str]]] = {name: set() for name in ZOO}
+    for path in (Path(os.environ["NAS_BENCH_DATA"]) / "timm").glob("benchmark-infer*.csv.gz"):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                name = row["model"].split(".")[0]
+                if name in found and row.get("infer_gmacs"):
+                    found[name].add((int(float(row["infer_img_size"])), row["infer_gmacs"], row["param_count"]))
+    return found
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_costs_are_those_that_timm_publishes(name: str, published: dict[str, set[tuple[int, str, str]]]) -> None:
+    assert published[name]
+    for resolution, gmacs, mparams in published[name]:
+        cost = CostModel().cost(zoo_architecture(name, resolution=resolution))
+        assert (round(cost.macs / 1e9, 2), round(cost.params / 1e6, 2)) == (float(gmacs), float(mparams)), resolution

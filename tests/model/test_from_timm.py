@@ -1,0 +1,105 @@
+"""Any timm model is either read as the same network, or refused with the module that is not ours."""
+
+from collections.abc import Callable
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from nas.errors import UserError
+from nas.model import from_timm
+from nas.model.from_timm import architecture_from_timm, create_timm_model
+from nas.model.network import build
+from tests.model.same_as_timm import difference
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_efficientnet",
+        "mobilenetv4_conv_small_035",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("mnasnet_small", "semnasnet_075", "efficientnet_es")),
+    ],
+)
+def test_models_beyond_the_zoo_are_read_too(name: str) -> None:
+    torch.manual_seed(0)
+    network = build(architecture_from_timm(name, resolution=64)).eval()
+    assert difference(network, timm.create_model(name).eval(), resolution=64) <= 1e-5
+
+
+def test_size_and_classes_are_the_models_own_or_chosen() -> None:
+    own = architecture_from_timm("tinynet_e")
+    assert (own.resolution, own.num_classes) == (106, 1000)
+    chosen = architecture_from_timm("tinynet_e", resolution=64, num_classes=7)
+    assert (chosen.resolution, chosen.num_classes, chosen.stages) == (64, 7, own.stages)
+
+
+@pytest.mark.parametrize("wrong", [{"resolution": 0}, {"resolution": 9999}, {"num_classes": 0}])
+def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(UserError, match=f"tinynet_e.*{next(iter(wrong))} must be"):
+        architecture_from_timm("tinynet_e", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("resnet18", "it is a ResNet; only timm's EfficientNet and MobileNetV3 classes"),
+        ("tf_efficientnetv2_b0", r"conv_stem is Conv2dSame\(.*where an architecture has Conv2d\("),
+        ("mixnet_s", "blocks.*conv_pw.* is a MixedConv2d, not a Conv2d"),
+        ("efficientnet_cc_b0_4e", "blocks.* is a CondConvResidual; read are ConvBnAct"),
+        ("mobilenetv3_rw", r"bn1 is .*eps=0.001.*where an architecture has .*eps=1e-05"),
+        ("mobilenetv4_conv_aa_medium", "aa"),
+    ],
+)
+def test_what_is_not_ours_is_refused_by_the_modules_name(name: str, reason: str) -> None:
+    with pytest.raises(UserError, match=f"(?s)^timm model '{name}' cannot be written as an architecture: .*{reason}"):
+        architecture_from_timm(name)
+
+
+def test_unknown_names_are_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"unknown timm model 'mobilenetv2_101'; did you mean 'mobilenetv2_1"):
+        architecture_from_timm("mobilenetv2_101")
+
+
+def _without_skip(model: nn.Module) -> None:
+    model.get_submodule("blocks.2.1").has_skip = False
+
+
+def _other_epsilon(model: nn.Module) -> None:
+    model.get_submodule("blocks.4.2.bn2").eps = 1e-3
+
+
+def _other_activation(model: nn.Module) -> None:
+    model.get_submodule("blocks.3.0.bn2").act = nn.LeakyReLU()
+
+
+def _other_padding(model: nn.Module) -> None:
+    model.get_submodule("blocks.1.0.conv_dw").padding = (0, 0)
+
+
+def _other_pooling(model: nn.Module) -> None:
+    model.global_pool.pool_type = "max"
+
+
+@pytest.mark.parametrize(
+    ("change", "module"),
+    [
+        (_without_skip, "blocks.2.1 is InvertedResidual"),
+        (_other_epsilon, "blocks.4.2.bn2 is"),
+        (_other_activation, "blocks.3.0.bn2.act is LeakyReLU"),
+        (_other_padding, "blocks.1.0.conv_dw is"),
+        (_other_pooling, "global_pool is 'max'"),
+    ],
+)
+def test_nothing_of_a_model_is_overlooked(
+    change: Callable[[nn.Module], None], module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(name: str) -> nn.Module:
+        model = create_timm_model(name)
+        change(model)
+        return model
+
+    monkeypatch.setattr(from_timm, "create_timm_model", changed)
+    with pytest.raises(UserError, match=f"architecture: {module}"):
+        architecture_from_timm("mobilenetv2_050")
