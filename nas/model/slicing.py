@@ -51,7 +51,8 @@ def enclosing(tensors: Sequence[Tensor], segments: Segments = ()) -> Tensor:
     """
     shape = tuple(max(sizes) for sizes in zip(*(t.shape for t in tensors), strict=True))
     result = tensors[0].new_zeros(shape)
-    for tensor in sorted(reversed(tensors), key=Tensor.numel):
+    largest_first = sorted(tensors, key=Tensor.numel, reverse=True)
+    for tensor in reversed(largest_first):
         _paste(result, tensor, segments)
     return result
 

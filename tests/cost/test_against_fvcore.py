@@ -1,18 +1,15 @@
 """MACs are fvcore's, with fused attention counted; parameters are exact."""
 
 import random
-from math import prod
 
 import pytest
 import timm
-import torch
-from fvcore.nn import FlopCountAnalysis
-from torch import nn
 
 from nas.cost.cost import CostModel
 from nas.cost.trace import trace_module
 from nas.model.network import build, count_params
 from nas.space.space import load_space
+from tests.cost.fvcore_counts import fvcore_macs
 
 TIMM_MODELS = (
     *("mobilenetv3_small_100", "mobilevit_xxs", "deit_tiny_patch16_224", "efficientvit_b0", "ghostnet_100"),
@@ -20,19 +17,6 @@ TIMM_MODELS = (
     *("lcnet_050", "levit_128", "poolformer_s12", "regnety_002", "mixnet_s", "tiny_vit_5m_224", "mobileone_s0"),
     *("efficientformerv2_s0", "hrnet_w18_small", "xcit_nano_12_p16_224"),
 )
-
-
-def attention_macs(inputs, outputs):
-    q, k, v = (i.type().sizes() for i in inputs[:3])
-    return prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
-
-
-def fvcore_macs(module: nn.Module, shape: tuple[int, int, int]) -> int:
-    with torch.no_grad():
-        analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *shape))
-        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        analysis.set_op_handle("aten::scaled_dot_product_attention", attention_macs)
-        return int(analysis.total())
 
 
 @pytest.mark.slow

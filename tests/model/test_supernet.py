@@ -5,8 +5,9 @@ import random
 import pytest
 import torch
 
+from nas.model.largest import open_widths
 from nas.model.network import build
-from nas.model.slicing import slice_like
+from nas.model.slicing import enclosing, slice_like
 from nas.model.supernet import Supernet
 from nas.space.document import space_names
 from nas.space.space import load_space
@@ -74,3 +75,26 @@ def test_same_seed_same_weights() -> None:
 def test_channels_are_leading_and_windows_centred() -> None:
     shared = torch.arange(4 * 3 * 5 * 5).reshape(4, 3, 5, 5)
     assert torch.equal(slice_like(shared, (2, 1, 3, 3)), shared[:2, :1, 1:4, 1:4])
+
+
+def test_packed_dimensions_are_sliced_part_by_part() -> None:
+    shared = torch.arange(8 * 3).reshape(8, 3)
+    smaller = slice_like(shared, (4, 2), (2,))
+    assert torch.equal(smaller, torch.cat([shared[0:2, :2], shared[4:6, :2]]))
+    assert torch.equal(slice_like(shared, (8, 3), (2,)), shared)
+
+
+@pytest.mark.parametrize("segments", [(), (1, 2), (2, 2)])
+def test_what_encloses_weights_gives_the_larger_back(segments: tuple[int, ...]) -> None:
+    wide, high, small = torch.rand(2, 8, 3, 3), torch.rand(4, 2, 3, 3), torch.rand(2, 2, 1, 1)
+    shared = enclosing([wide, small, high], segments)
+    assert shared.shape == (4, 8, 3, 3)
+    assert torch.equal(slice_like(shared, (2, 8, 3, 3), segments), wide)
+    assert torch.equal(slice_like(shared, (4, 2, 3, 3), segments)[-1], high[-1])
+    assert torch.equal(enclosing([small]), small)
+
+
+def test_widths_that_open_a_stage_show_shortcuts_and_skips() -> None:
+    assert open_widths((16,), (16,)) == ((16, 16),)
+    assert open_widths((8, 16), (24, 32)) == ((16, 32),)
+    assert set(open_widths((8, 16), (8, 16))) == {(16, 16), (16, 8), (8, 16)}
