@@ -14,7 +14,10 @@ SIZE = 8
 IN_CHS = 16
 INTEGERS = (0, 1, 2, 3, 4, 5, 7, 8, 16, 24)
 RATIOS = (0.5, 1.0, 2.0, 2.5, 4.0, 6.0)
-GROWING = ("out_chs", "kernel_size", "start_kernel_size", "exp_ratio", "mlp_ratio", "num_heads", "head_dim")
+GROWING = (
+    *("out_chs", "kernel_size", "start_kernel_size", "cheap_kernel_size"),
+    *("exp_ratio", "mlp_ratio", "bottle_ratio", "num_heads", "head_dim"),
+)
 
 
 def base_fields() -> dict[str, Any]:

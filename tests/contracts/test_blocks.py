@@ -15,7 +15,7 @@ from nas.export import ModelFacts, export_module
 from nas.model.largest import extremes
 from nas.model.network import build as build_network
 from nas.model.network import count_params
-from nas.model.slicing import slice_like
+from nas.model.slicing import enclosing, packed_weights, slice_like
 from nas.space.architecture import Architecture
 from nas.space.ends import Head, Stem
 from tests.contracts.block_examples import (
@@ -30,6 +30,7 @@ from tests.contracts.block_examples import (
     legal_values,
     made,
 )
+from tests.cost.fvcore_counts import fvcore_macs
 
 FAMILIES = pytest.mark.parametrize("family", block_types().values(), ids=block_types().keys())
 QUICK_FORMAT_FAMILY = "mobile_attention"
@@ -80,6 +81,27 @@ def test_nothing_of_it_is_left_uncounted(family: type[Block]) -> None:
 
 
 @FAMILIES
+def test_its_macs_are_those_of_fvcore(family: type[Block]) -> None:
+    for block in examples(family)[::3]:
+        shape = (input_chs(block), SIZE, SIZE)
+        assert trace_part(block, shape).macs == fvcore_macs(build(block), shape), block
+
+
+@FAMILIES
+def test_a_field_that_changes_nothing_is_refused(family: type[Block]) -> None:
+    seen: dict[object, Block] = {}
+    for block in examples(family, draws=0):
+        trace = trace_part(block, (input_chs(block), SIZE, SIZE))
+        other = seen.setdefault((block.stride, trace.params, trace.ops), block)
+        if other != block:  # the window of a pooling is not traced
+            one, two = build(other), build(block)
+            two.load_state_dict(one.state_dict())
+            x = torch.randn(1, input_chs(block), SIZE, SIZE)
+            with torch.no_grad():
+                assert not torch.equal(one(x), two(x)), (other, block)
+
+
+@FAMILIES
 def test_no_tensor_has_more_than_four_dimensions(family: type[Block]) -> None:
     for block in examples(family):
         for op in trace_part(block, (input_chs(block), SIZE, SIZE)).ops:
@@ -92,7 +114,10 @@ def test_more_of_anything_never_costs_less(family: type[Block]) -> None:
         fields = {name: getattr(block, name) for name in field_names(family)}
         for grown in (name for name in GROWING if name in fields):
             # What cannot change the number of channels would change its input too: that is "wider" as well.
-            blocks = [family(**{**fields, grown: v}) for v in sorted(legal_values(family, grown, fields)) if v]
+            # Where output and input are equally wide, a shortcut may need no convolution, which does cost less.
+            unequal = {0, IN_CHS} if grown == "out_chs" and block.reshapes else {0}
+            values = sorted(v for v in legal_values(family, grown, fields) if v not in unequal)
+            blocks = [family(**{**fields, grown: v}) for v in values]
             traces = [trace_part(b, (input_chs(b), SIZE, SIZE)) for b in blocks]
             for costs in ([t.macs for t in traces], [t.params for t in traces]):
                 assert costs == sorted(costs), (block, grown, costs)
@@ -127,12 +152,13 @@ def test_equal_descriptions_are_equal_networks_and_different_ones_differ(family:
 def test_smaller_ones_are_slices_of_the_largest(family: type[Block]) -> None:
     choices = {name: legal_values(family, name) for name in field_names(family)}
     choices["out_chs"] = (8, IN_CHS)
-    combinations = (made(family, fields) for fields in extremes(choices))
-    shared: dict[str, torch.Tensor] = {}
-    for block in filter(None, combinations):
-        for name, tensor in block.build(IN_CHS if block.reshapes else block.out_chs).state_dict().items():
-            if name not in shared or tensor.numel() > shared[name].numel():
-                shared[name] = tensor if tensor.ndim == 0 else torch.rand_like(tensor) + 0.1
+    packed = packed_weights(family)
+    held: dict[str, list[torch.Tensor]] = {}
+    for block in filter(None, (made(family, fields) for fields in extremes(choices))):
+        for in_chs in (IN_CHS, 8) if block.reshapes else (block.out_chs,):
+            for name, tensor in block.build(in_chs).state_dict().items():
+                held.setdefault(name, []).append(tensor if tensor.ndim == 0 else torch.rand_like(tensor) + 0.1)
+    shared = {name: enclosing(tensors, packed.get(name, ())) for name, tensors in held.items()}
     rng, seen = random.Random(0), 0
     for _ in range(24):
         smaller = made(family, {name: rng.choice(values) for name, values in choices.items()})
@@ -141,7 +167,11 @@ def test_smaller_ones_are_slices_of_the_largest(family: type[Block]) -> None:
         seen += 1
         in_chs = rng.choice((8, IN_CHS)) if smaller.reshapes else smaller.out_chs
         plain = smaller.build(in_chs).eval()
-        slices = {name: slice_like(shared[name], tuple(t.shape)) for name, t in plain.state_dict().items()}
+        slices = {
+            name: slice_like(shared[name], tuple(t.shape), packed.get(name, ()))
+            for name, t in plain.state_dict().items()
+        }
+        assert all(t.all() for name, t in slices.items() if t.ndim), smaller  # nothing that no larger one holds
         with torch.device("meta"):
             weightless = smaller.build(in_chs).eval()
         plain.load_state_dict(slices)
