@@ -4,6 +4,9 @@ A family is a frozen dataclass (the description that stands in YAML and JSON) wh
 `nn.Module` from timm parts. Costs, latency, weight sharing and export are read from that module, so a new family
 is one new file in this folder that defines ``BLOCK``.
 
+Where slices of leading channels are not enough for weight sharing, a family may have a class attribute ``packed``: by
+the name of a weight, of how many equal parts each of its dimensions consists (`nas.model.slicing`).
+
 Notation: feature maps are ``(N, C, H, W)``.
 """
 

@@ -79,9 +79,7 @@ def _read_stage(stage: StageDocument, path: str, problems: Problems) -> StageOpt
         problems.add(f"{path}.stride", f"must be 1 or 2, got {stage.stride}")
     # The first block has the stage's stride, those behind it 1: what cannot have it is refused now, not when sampled.
     strides = (stage.stride, 1) if max(depth, default=1) > 1 else (stage.stride,)
-    families = [
-        _read_family(b, out_chs, strides, f"{path}.blocks[{i}]", problems) for i, b in enumerate(stage.blocks)
-    ]
+    families = [_read_family(b, out_chs, strides, f"{path}.blocks[{i}]", problems) for i, b in enumerate(stage.blocks)]
     known = tuple(f for f in families if f is not None)
     if len({f.kind for f in known}) < len(known):
         problems.add(f"{path}.blocks", "a kind stands twice; list its choices in one entry")
