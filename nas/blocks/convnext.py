@@ -1,0 +1,83 @@
+"""ConvNeXt block: Liu et al. 2022, arXiv 2201.03545, figure 4.
+
+Where it changes channels or resolution, the network's downsampling layer (norm and a 2x2 convolution of stride 2, or
+1x1 of stride 1) stands before it. Batch norm instead of layer norm folds into the depthwise convolution, which suits
+int8 engines.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from timm.layers import LayerNorm2d
+from timm.models.convnext import ConvNeXtBlock
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nas.blocks import parts
+
+Norm = Literal["layer", "batch"]
+
+
+class Downsample(nn.Sequential):
+    """Norm and a convolution whose window is its stride: ``(N, C, H, W) -> (N, out_chs, H / stride, W / stride)``."""
+
+    def __init__(self, in_chs: int, out_chs: int, *, stride: int, norm: type[nn.Module]) -> None:
+        super().__init__(norm(in_chs), nn.Conv2d(in_chs, out_chs, stride, stride=stride))
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Downsample ``x (N, C, H, W)``; a last row or column that no window covers is padded."""
+        down, right = -x.shape[2] % self.stride, -x.shape[3] % self.stride
+        x = F.pad(x, (0, right, 0, down)) if down or right else x
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+@dataclass(frozen=True, slots=True)
+class ConvNeXt:
+    """Depthwise convolution, norm, pointwise MLP, layer scale, skip."""
+
+    kind: ClassVar[str] = "convnext"
+    reshapes: ClassVar[bool] = True
+
+    out_chs: int
+    stride: int = 1
+    kernel_size: int = 7
+    mlp_ratio: float = 4.0
+    norm: Norm = "layer"
+    act: parts.Act = "gelu"
+
+    def __post_init__(self) -> None:
+        parts.require_conv(self.out_chs, self.stride, self.kernel_size)
+        parts.require(0 < self.mlp_ratio <= 16, f"mlp_ratio must be in (0, 16], got {self.mlp_ratio}")
+        has_mlp = int(self.mlp_ratio * self.out_chs) >= 1
+        parts.require(has_mlp, f"mlp_ratio {self.mlp_ratio} leaves nothing of {self.out_chs} out_chs")
+
+    @property
+    def residual_exits(self) -> tuple[str, ...]:
+        """None: the layer scale starts near zero by itself."""
+        return ()
+
+    def build(self, in_chs: int) -> nn.Module:
+        """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
+        norm: type[nn.Module] = LayerNorm2d if self.norm == "layer" else nn.BatchNorm2d
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        if in_chs != self.out_chs or self.stride > 1:
+            layers["downsample"] = Downsample(in_chs, self.out_chs, stride=self.stride, norm=norm)
+        layers["block"] = ConvNeXtBlock(
+            self.out_chs,
+            kernel_size=self.kernel_size,
+            mlp_ratio=self.mlp_ratio,
+            conv_mlp=True,
+            ls_init_value=parts.LAYER_SCALE_INIT,
+            act_layer=parts.act_layer(self.act),
+            norm_layer=norm,
+        )
+        return nn.Sequential(layers)
+
+
+BLOCK = ConvNeXt
