@@ -125,6 +125,12 @@ def test_impossible_combination_is_refused_when_read() -> None:
         )
 
 
+def test_what_only_the_first_block_of_a_stage_may_have_is_refused_when_read() -> None:
+    ghost = TOY.replace("{kind: mbconv, kernel_size: [3, 5], exp_ratio: [2, 3]}", "{kind: ghost, kernel_size: [3, 5]}")
+    with pytest.raises(UserError, match="kernel_size other than 3 needs stride 2"):
+        toy(ghost)
+
+
 def test_decode_names_the_wrong_answer() -> None:
     space = toy()
     params = {**space.encode(space.smallest()), "s0.depth": 9}
