@@ -27,9 +27,11 @@ class InfeasibleError(UserError):
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed name closest in spelling to `name`, or None if nothing is close."""
-    names = list(allowed)
-    lowered = {n.lower(): n for n in names}
+    """Return the allowed name that begins with `name` or is closest in spelling; None if nothing is close."""
+    lowered = {n.lower(): n for n in allowed}
+    begun = [n for n in lowered if name and n.startswith(name.lower())]
+    if begun:
+        return lowered[min(begun, key=len)]
     match = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     return lowered[match[0]] if match else None
 
