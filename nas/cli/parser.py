@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: D102  # argparse's contract
         parsed, rest = super().parse_known_args(args, namespace)
-        if rest and isinstance(self._defaults.get("run"), Callable):  # type: ignore[arg-type]
+        if rest and callable(self._defaults.get("run")):
             # Here, and not in the outermost parser, the command's own flags are known.
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return parsed, rest
@@ -116,7 +116,13 @@ def _search(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--ray-address", default="local", metavar="ADDRESS", help=_RAY)
     where.add_argument("--workers", type=whole, metavar="N", help="candidates evaluated at once (default: all CPUs)")
     where.add_argument("--cpus-per-trial", type=whole, default=1, metavar="N", help="CPUs of one evaluation")
-    where.add_argument("--gpus-per-trial", type=gpus, default=0.0, metavar="N", help="GPUs of one, fractions too")
+    where.add_argument(
+        "--gpus-per-trial",
+        type=gpus,
+        default=0.0,
+        metavar="N",
+        help="GPUs that Ray keeps for one (not used yet: networks run on the CPU)",
+    )
     result = parser.add_argument_group("results")
     result.add_argument("--name", metavar="NAME", help="name of the run (default: from target and space)")
     result.add_argument("--runs-dir", default="runs", metavar="DIR", help="folder of all runs (default: runs)")
@@ -246,3 +252,4 @@ _DATA = "digits, an image folder, an .npz file, or a timm name such as torch/cif
 _SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
 _SLACK = "accuracy that the rule may give up, in points (default: 1)"
 _RAY = "local, auto or HOST:PORT; inline uses no Ray at all (default: local)"
+_GPUS = "GPUs that Ray keeps for one (not used yet: networks run on the CPU)"

@@ -52,8 +52,7 @@ def assemble(
         test = held_out.pop() if test is None else test
         search = held_out.pop() if search is None else search
         train = train.take(parts[0])
-    assert search is not None  # noqa: S101 - narrows the type, filled in above
-    assert test is not None  # noqa: S101
+    assert search is not None and test is not None, "filled in above"
     fingerprints = (images.fingerprint() for images in (train, search, test))
     return ImageData(
         name=name,

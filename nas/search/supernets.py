@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from nas import schema
 from nas.data import ImageData
@@ -58,13 +59,18 @@ def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe) -> str:
     """Return the name of a trained supernet: a digest of all that its weights depend on."""
     content = {
         "format": _FORMAT,
-        "parameters": {name: list(values) for name, values in space.parameters.items()},
-        "largest": space.largest().to_dict(),
-        "smallest": space.smallest().to_dict(),
+        "space": _choices(space),
         "data": [data.digest, data.resolution],
         "recipe": schema.to_dict(recipe),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _choices(space: SearchSpace) -> dict[str, Any]:
+    """Return all that a space allows, fields with one value too; what it is called does not matter."""
+    stages = [{**schema.to_dict(stage), "tied": sorted(stage.tied)} for stage in space.stages]
+    ends = {"stem": schema.to_dict(space.stem), "heads": schema.to_dict(space.heads)}
+    return {"resolutions": space.resolutions, "num_classes": space.num_classes, "stages": stages, **ends}
 
 
 def _save(supernet: Supernet, path: Path) -> None:
