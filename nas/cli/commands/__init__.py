@@ -1,0 +1,35 @@
+"""The commands, in the order in which help lists them: one file each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Protocol
+
+from nas.cli.commands import export, predict, report, search, spaces, targets, zoo
+
+
+class Command(Protocol):
+    """What a file of this folder defines. It imports nothing heavy before it runs."""
+
+    HELP: str
+    """One line: what the command does."""
+    EXAMPLES: str
+    """What stands below its help."""
+
+    def add_flags(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the flags."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do the work and return the exit code."""
+
+
+COMMANDS: Mapping[str, Command] = {
+    "search": search,
+    "export": export,
+    "predict": predict,
+    "targets": targets,
+    "spaces": spaces,
+    "zoo": zoo,
+    "report": report,
+}

@@ -1,0 +1,28 @@
+"""`nas export`: files for other engines, checked."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nas.cli.values import names
+
+HELP = "export the winner of a run and check the files"
+EXAMPLES = "example:\n  nas export runs/jetson-orin-tiny-hybrid --format onnx\n"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("path", metavar="RUN", help="a finished run, such as runs/jetson-orin-tiny-hybrid")
+    parser.add_argument(
+        "--format", type=names, default=("onnx",), metavar="LIST", help="formats, by commas (default: onnx)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``nas export``."""
+    from nas.export.run import export_run
+
+    for verification in export_run(Path(arguments.path), arguments.format):
+        print(verification.summary())
+    return 0

@@ -1,0 +1,131 @@
+"""`nas search`: searches, trains, exports and verifies."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from nas.cli.values import count, gpus, names, points, positive, seed, share, whole
+from nas.errors import UserError, unknown_name
+
+HELP = "search the best network for a target"
+EXAMPLES = """examples:
+  nas search --target jetson-orin
+  nas search --target jetson-orin --smoke                        everything, in about a minute
+  nas search --target pixel4-cpu --data ./photos --latency-ms 20
+  nas search --target coral-edgetpu --data torch/cifar10+download --data-root ~/data
+  nas search --target jetson-orin --ray-address auto             on the Ray cluster of this machine
+  nas search --resume runs/jetson-orin-tiny-hybrid               continue after Ctrl-C or a crash
+"""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("--target", metavar="NAME", help="hardware profile: a name (see nas targets) or a YAML file")
+    parser.add_argument("--resume", metavar="RUN", help="continue this run; takes no other flag")
+    data = parser.add_argument_group("what to search on")
+    data.add_argument("--data", default="digits", metavar="DATA", help=_DATA)
+    data.add_argument("--data-root", metavar="DIR", help="folder that relative data names are looked for in")
+    data.add_argument("--space", metavar="NAME", help="search space: a name (see nas spaces) or a YAML file")
+    budget = parser.add_argument_group("budget (hard limits, checked before any training)")
+    budget.add_argument("--latency-ms", type=positive, metavar="MS", help="default: derived from space and target")
+    budget.add_argument("--macs", type=count, metavar="N", help="multiply-adds of one image; 5M and 1.2G work too")
+    budget.add_argument("--params", type=count, metavar="N", help="trainable parameters")
+    budget.add_argument("--peak-memory-bytes", type=count, metavar="N", help="activations alive at once, in float32")
+    budget.add_argument("--margin", type=share, default=0.0, metavar="F", help="part of the latency kept for its error")
+    how = parser.add_argument_group("how to search")
+    how.add_argument("--sampler", metavar="NAME", help="evolution (the default), nsga2, tpe or random")
+    how.add_argument("--evaluations", type=whole, metavar="N", help="candidates that are scored")
+    how.add_argument("--finalists", type=whole, metavar="N", help="candidates that are trained to the end")
+    how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
+    how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
+    how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
+    how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
+    how.add_argument("--seed", type=seed, default=0, metavar="N", help="same seed, same candidates (default: 0)")
+    how.add_argument("--smoke", action="store_true", help="everything at the smallest size, in about a minute")
+    where = parser.add_argument_group("where to run")
+    where.add_argument("--ray-address", default="local", metavar="ADDRESS", help=_RAY)
+    where.add_argument("--workers", type=whole, metavar="N", help="candidates evaluated at once (default: all CPUs)")
+    where.add_argument("--cpus-per-trial", type=whole, default=1, metavar="N", help="CPUs of one evaluation")
+    where.add_argument(
+        "--gpus-per-trial",
+        type=gpus,
+        default=0.0,
+        metavar="N",
+        help="GPUs that Ray keeps for one (not used yet: networks run on the CPU)",
+    )
+    result = parser.add_argument_group("results")
+    result.add_argument("--name", metavar="NAME", help="name of the run (default: from target and space)")
+    result.add_argument("--runs-dir", default="runs", metavar="DIR", help="folder of all runs (default: runs)")
+    result.add_argument(
+        "--format", type=names, default=("onnx",), metavar="LIST", help="what to export, by commas (default: onnx)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run ``nas search``."""
+    from nas.cli.watch import make_watch
+    from nas.pipeline import existing_run, resume, start
+
+    if arguments.resume is not None:
+        _refuse_with_resume(arguments)
+        path = existing_run(Path(arguments.resume))
+        with make_watch() as watch:
+            outcome = resume(path, watch)
+    else:
+        wishes = _wishes(arguments)
+        with make_watch() as watch:
+            outcome = start(wishes, runs_dir=Path(arguments.runs_dir), name=arguments.name, watch=watch)
+    from nas.cli.summary import search_summary
+
+    print(search_summary(outcome))
+    return 0
+
+
+def _wishes(arguments: argparse.Namespace) -> Any:
+    if arguments.target is None:
+        from nas.hardware.profile import profile_names
+
+        raise UserError(f"--target is needed; known: {', '.join(profile_names())} (or --resume RUN)")
+    from nas.search.config import Workers
+    from nas.search.defaults import Wishes
+    from nas.search.engine import executor
+    from nas.search.objective import RULES, Constraints
+    from nas.search.samplers import SAMPLERS
+
+    for name, legal, what in ((arguments.select, RULES, "selection rule"), (arguments.sampler, SAMPLERS, "sampler")):
+        if name is not None and name not in legal:
+            raise unknown_name(what, name, legal)
+    limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
+    workers = Workers(arguments.ray_address, arguments.workers, arguments.cpus_per_trial, arguments.gpus_per_trial)
+    executor(workers)  # refuses an illegal address before any work
+    same = (
+        *("target", "data", "data_root", "space", "sampler", "select", "seed", "smoke"),
+        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
+    )
+    return Wishes(
+        **{name: getattr(arguments, name) for name in same},
+        constraints=Constraints(**limits, margin=arguments.margin),
+        accuracy_slack=arguments.accuracy_slack / 100,
+        workers=workers,
+        formats=arguments.format,
+    )
+
+
+def _refuse_with_resume(arguments: argparse.Namespace) -> None:
+    """A run goes on as it was begun: flags beside --resume would silently do nothing."""
+    from nas.cli.parser import build_parser
+
+    defaults = vars(build_parser().parse_args(["search"]))
+    ours = ("resume", "run")
+    given = [name for name, value in vars(arguments).items() if name not in ours and value != defaults[name]]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UserError(f"--resume continues a run as it was begun; leave out {flags}")
+
+
+_DATA = "digits, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
+_SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
+_SLACK = "accuracy that the rule may give up, in points (default: 1)"
+_RAY = "local, auto or HOST:PORT; inline uses no Ray at all (default: local)"
