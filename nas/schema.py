@@ -21,6 +21,8 @@ from nas.errors import UserError, nearest
 
 T = TypeVar("T")
 
+_LATER = "left out of documents at its default"
+
 
 class Problems:
     """Collects what is wrong with a document, each problem with its path."""
@@ -52,10 +54,19 @@ def read(cls: type[T], data: object, *, source: str = "document") -> T:
     return typing.cast(T, value)
 
 
+def later(default: T) -> T:
+    """Make a field that a dataclass gained after documents of it were written.
+
+    `to_dict` leaves it out where it has its default, so that what is made of documents (digests) stays as it was.
+    """
+    return typing.cast(T, dataclasses.field(default=default, metadata={_LATER: True}))
+
+
 def to_dict(value: object) -> Any:
     """Turn dataclasses into plain dictionaries and lists, ready for JSON or YAML."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_dict(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        pairs = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {f.name: to_dict(v) for f, v in pairs if not (f.metadata.get(_LATER) and v == f.default)}
     if isinstance(value, dict):
         return {k: to_dict(v) for k, v in value.items()}
     if isinstance(value, (tuple, list)):

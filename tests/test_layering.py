@@ -58,12 +58,18 @@ def test_every_part_has_a_layer() -> None:
     assert {own_part(path) for path in MODULES} <= set(LEVEL)
 
 
+# `Architecture.from_timm` is where a user looks for it; reading a timm model needs networks, so it asks the layer above
+# when it is called.
+UPWARDS = {("space/architecture.py", "nas.model.from_timm")}
+
+
 def test_nothing_points_back() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {own_part(path)} imports {name}"
         for path in MODULES
         for line, name in imported(path)
         if name.split(".")[0] == "nas" and LEVEL.get(part(name), 0) > LEVEL[own_part(path)]
+        if (path.relative_to(PACKAGE).as_posix(), name) not in UPWARDS
     ]
     assert wrong == []
 

@@ -27,13 +27,22 @@ class MultiHeadAttention2d(nn.Module):
         head_dim: width of each head.
         kv_stride: factor by which the map of keys and values is shrunk.
         kernel_size: window of the shrinking convolution.
+        bias: give every projection a bias.
 
     Attributes:
         fused: run the attention as torch's fused operator instead (good for ncnn, bad for ExecuTorch).
     """
 
     def __init__(
-        self, in_chs: int, out_chs: int, *, num_heads: int, head_dim: int, kv_stride: int = 1, kernel_size: int = 3
+        self,
+        in_chs: int,
+        out_chs: int,
+        *,
+        num_heads: int,
+        head_dim: int,
+        kv_stride: int = 1,
+        kernel_size: int = 3,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         width = num_heads * head_dim
@@ -45,10 +54,10 @@ class MultiHeadAttention2d(nn.Module):
             self.kv_down = nn.Sequential(
                 create_conv2d(in_chs, in_chs, kernel_size, stride=kv_stride, depthwise=True), nn.BatchNorm2d(in_chs)
             )
-        self.query = nn.Conv2d(in_chs, width, 1, bias=False)
-        self.key = nn.Conv2d(in_chs, width, 1, bias=False)
-        self.value = nn.Conv2d(in_chs, width, 1, bias=False)
-        self.proj = nn.Conv2d(width, out_chs, 1, bias=False)
+        self.query = nn.Conv2d(in_chs, width, 1, bias=bias)
+        self.key = nn.Conv2d(in_chs, width, 1, bias=bias)
+        self.value = nn.Conv2d(in_chs, width, 1, bias=bias)
+        self.proj = nn.Conv2d(width, out_chs, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend from every position of ``x (N, C, H, W)`` to every (shrunk) position."""

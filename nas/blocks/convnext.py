@@ -13,28 +13,12 @@ from typing import ClassVar, Literal
 
 from timm.layers import LayerNorm2d
 from timm.models.convnext import ConvNeXtBlock
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from nas.blocks import parts
+from nas.blocks.patches import PatchConv2d
 
 Norm = Literal["layer", "batch"]
-
-
-class Downsample(nn.Sequential):
-    """Norm and a convolution whose window is its stride: ``(N, C, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-
-    def __init__(self, in_chs: int, out_chs: int, *, stride: int, norm: type[nn.Module]) -> None:
-        super().__init__(norm(in_chs), nn.Conv2d(in_chs, out_chs, stride, stride=stride))
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Downsample ``x (N, C, H, W)``; a last row or column that no window covers is padded."""
-        down, right = -x.shape[2] % self.stride, -x.shape[3] % self.stride
-        x = F.pad(x, (0, right, 0, down)) if down or right else x
-        for layer in self:
-            x = layer(x)
-        return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +51,7 @@ class ConvNeXt:
         norm: type[nn.Module] = LayerNorm2d if self.norm == "layer" else nn.BatchNorm2d
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         if in_chs != self.out_chs or self.stride > 1:
-            layers["downsample"] = Downsample(in_chs, self.out_chs, stride=self.stride, norm=norm)
+            layers["downsample"] = nn.Sequential(norm(in_chs), PatchConv2d(in_chs, self.out_chs, self.stride))
         layers["block"] = ConvNeXtBlock(
             self.out_chs,
             kernel_size=self.kernel_size,

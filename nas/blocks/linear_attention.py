@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import torch
-from timm.models.efficientvit_mit import ConvNormAct, MBConv, ResidualBlock
+from timm.models.efficientvit_mit import ConvNormAct, ResidualBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nas.blocks import parts
+from nas.blocks.one_norm_mbconv import one_norm_mbconv
 
 EPS = 1e-5
 
@@ -116,15 +117,7 @@ class LinearAttention:
         attention = MultiScaleLinearAttention(
             in_chs, num_heads=self.num_heads, head_dim=self.head_dim, kernel_size=self.kernel_size
         )
-        act = parts.act_layer(self.act)
-        local = MBConv(
-            in_chs,
-            in_chs,
-            mid_channels=max(1, round(in_chs * self.exp_ratio)),
-            use_bias=(True, True, False),
-            norm_layer=(None, None, nn.BatchNorm2d),
-            act_layer=(act, act, None),
-        )
+        local = one_norm_mbconv(in_chs, in_chs, exp_ratio=self.exp_ratio, act=self.act)
         block = nn.Sequential()
         block.add_module("context_module", ResidualBlock(attention, nn.Identity()))
         block.add_module("local_module", ResidualBlock(local, nn.Identity()))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from timm.layers import create_conv2d, get_act_layer, get_norm_act_layer
+from timm.layers import LayerNorm2d, create_conv2d, get_act_layer, get_norm_act_layer
 from timm.models._efficientnet_blocks import SqueezeExcite
 from timm.models._efficientnet_builder import efficientnet_init_weights, round_channels
 from torch import nn
@@ -53,6 +53,12 @@ def conv2d(in_chs: int, out_chs: int, kernel_size: int, *, stride: int = 1, bias
 def norm_act(chs: int, act: Act) -> nn.Module:
     """Make timm's batch norm with activation (one module, so that its names are timm's)."""
     layer: nn.Module = get_norm_act_layer(nn.BatchNorm2d, act_layer(act))(chs, inplace=True)
+    return layer
+
+
+def layer_norm(chs: int) -> nn.Module:
+    """Make the layer norm of a map over its channels, position by position."""
+    layer: nn.Module = LayerNorm2d(chs)
     return layer
 
 

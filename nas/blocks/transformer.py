@@ -1,7 +1,7 @@
 """Transformer encoder block on a feature map: Dosovitskiy et al. 2020, ViT, arXiv 2010.11929, figure 1.
 
 Pre-norm attention and MLP as 1x1 convolutions, so that the map keeps its layout; position comes from a depthwise 3x3
-convolution (conditional positional encoding, Chu et al. 2021, arXiv 2102.10882).
+convolution (conditional positional encoding, Chu et al. 2021, arXiv 2102.10882), or is left to the stem, as in ViT.
 
 With a window, attention is sparse: each position attends to those in its own square of the map (Liu et al. 2021,
 Swin, arXiv 2103.14030, without shifting; the depthwise convolutions carry information across).
@@ -10,16 +10,19 @@ Swin, arXiv 2103.14030, without shifting; the depthwise convolutions carry infor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from timm.layers import ConvMlp, LayerNorm2d, create_conv2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nas import schema
 from nas.blocks import parts
 from nas.blocks.attention2d import MultiHeadAttention2d
 
 MAX_WINDOW_SIZE = 32
+
+Position = Literal["conv", "none"]
 
 
 class TransformerBlock(nn.Module):
@@ -32,22 +35,33 @@ class TransformerBlock(nn.Module):
         mlp_chs: channels inside the MLP.
         act: activation of the MLP.
         window_size: side of the squares that attention is limited to; 0 for the whole map.
+        position: whether a depthwise convolution tells positions apart.
+        bias: give the projections of the attention biases.
     """
 
     def __init__(
-        self, chs: int, *, num_heads: int, head_dim: int, mlp_chs: int, act: type[nn.Module], window_size: int = 0
+        self,
+        chs: int,
+        *,
+        num_heads: int,
+        head_dim: int,
+        mlp_chs: int,
+        act: type[nn.Module],
+        window_size: int = 0,
+        position: Position = "conv",
+        bias: bool = False,
     ) -> None:
         super().__init__()
         self.window_size = window_size
-        self.pos = create_conv2d(chs, chs, 3, depthwise=True, bias=True)
+        self.pos = create_conv2d(chs, chs, 3, depthwise=True, bias=True) if position == "conv" else None
         self.norm1 = LayerNorm2d(chs)
-        self.attn = MultiHeadAttention2d(chs, chs, num_heads=num_heads, head_dim=head_dim)
+        self.attn = MultiHeadAttention2d(chs, chs, num_heads=num_heads, head_dim=head_dim, bias=bias)
         self.norm2 = LayerNorm2d(chs)
         self.mlp = ConvMlp(chs, mlp_chs, act_layer=act)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform ``x (N, C, H, W)``."""
-        x = x + self.pos(x)
+        x = x if self.pos is None else x + self.pos(x)
         x = x + self._attend(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
@@ -91,6 +105,8 @@ class Transformer:
     Attributes:
         window_size: side of the squares that attention is limited to; 0 for the whole map. A map is padded to whole
             squares, so a window that divides it wastes nothing.
+        position: ``conv`` adds a depthwise convolution before the attention, ``none`` nothing.
+        bias: give the projections of the attention biases.
     """
 
     kind: ClassVar[str] = "transformer"
@@ -102,6 +118,8 @@ class Transformer:
     mlp_ratio: float = 2.0
     act: parts.Act = "gelu"
     window_size: int = 0
+    position: Position = schema.later("conv")
+    bias: bool = schema.later(False)
 
     def __post_init__(self) -> None:
         parts.require(self.out_chs >= 1, f"out_chs must be at least 1, got {self.out_chs}")
@@ -116,6 +134,11 @@ class Transformer:
     def stride(self) -> int:
         """A transformer block keeps height and width."""
         return 1
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether it makes sense on a sequence, which has neither neighbours above and below nor windows."""
+        return self.position == "none" and self.window_size == 0
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
@@ -136,6 +159,8 @@ class Transformer:
             mlp_chs=round(in_chs * self.mlp_ratio),
             act=parts.act_layer(self.act),
             window_size=self.window_size,
+            position=self.position,
+            bias=self.bias,
         )
 
 

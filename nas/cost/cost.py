@@ -58,18 +58,19 @@ def architecture_parts(architecture: Architecture) -> Iterator[tuple[Part, Input
     """
     size = architecture.resolution
     yield architecture.stem, (3, size, size)
-    chs, size = architecture.stem.out_chs, _shrunk(size, architecture.stem.stride)
+    shape = architecture.stem.output_shape(size)
     for stage in architecture.stages:
         for block in stage:
-            yield block, (chs, size, size)
-            chs, size = block.out_chs, _shrunk(size, block.stride)
-    yield Classifier(architecture.head, architecture.num_classes), (chs, size, size)
+            yield block, shape
+            shape = (block.out_chs, _shrunk(shape[1], block.stride), _shrunk(shape[2], block.stride))
+    yield Classifier(architecture.head, architecture.num_classes), shape
 
 
-def part_module(part: Part, in_chs: int) -> nn.Module:
+def part_module(part: Part, input_shape: InputShape) -> nn.Module:
     """Build one part of a network on its own."""
+    in_chs, side, _ = input_shape
     if isinstance(part, Stem):
-        return nn.Sequential(OrderedDict(part.modules(in_chs)))
+        return nn.Sequential(OrderedDict(part.modules(side, in_chs)))
     if isinstance(part, Classifier):
         return nn.Sequential(OrderedDict(part.head.modules(in_chs, part.num_classes)))
     return part.build(in_chs)
@@ -83,7 +84,7 @@ def trace_part(part: Part, input_shape: InputShape) -> Trace:
 @functools.lru_cache(maxsize=65536)
 def _trace_part(part: Part, input_shape: InputShape) -> Trace:
     with torch.device("meta"):
-        module = part_module(part, input_shape[0])
+        module = part_module(part, input_shape)
     return trace_module(module, input_shape)
 
 

@@ -35,7 +35,8 @@ class LargestPart:
 
 def largest_parts(space: SearchSpace) -> Iterator[LargestPart]:
     """Yield every part of a space's networks."""
-    stems = (nn.Sequential(OrderedDict(Stem(**fields).modules())) for fields in extremes(space.stem))
+    largest = max(space.resolutions)
+    stems = (nn.Sequential(OrderedDict(Stem(**fields).modules(largest))) for fields in extremes(space.stem))
     yield LargestPart("stem", tuple(stems))
     in_chs: Sequence[int] = space.stem["out_chs"]
     for i, stage in enumerate(space.stages):

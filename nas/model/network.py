@@ -14,7 +14,8 @@ from nas.space.architecture import Architecture
 def build(architecture: Architecture, *, seed: int | None = None) -> nn.Sequential:
     """Make the network ``(N, 3, R, R) -> (N, num_classes)`` of an architecture.
 
-    Its state dict has timm's keys: ``conv_stem``, ``bn1``, ``blocks.<stage>.<block>``, ``conv_head``, ``classifier``.
+    Its state dict has timm's keys: ``conv_stem``, ``bn1``, ``blocks.<stage>.<block>``, ``conv_head``, ``classifier``;
+    those of transformers and ConvNeXts are translated by `nas.model.timm_names`.
 
     Args:
         architecture: what to build.
@@ -37,7 +38,7 @@ def assemble(architecture: Architecture) -> nn.Sequential:
 def sequence(architecture: Architecture, blocks: nn.Sequential) -> nn.Sequential:
     """Put stem, ready-made blocks and head of an architecture into one named sequence."""
     head = architecture.head.modules(architecture.features, architecture.num_classes)
-    return nn.Sequential(OrderedDict({**architecture.stem.modules(), "blocks": blocks, **head}))
+    return nn.Sequential(OrderedDict({**architecture.stem.modules(architecture.resolution), "blocks": blocks, **head}))
 
 
 def _initialised(network: nn.Sequential) -> nn.Sequential:

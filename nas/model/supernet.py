@@ -19,6 +19,7 @@ from nas.model.network import assemble, sequence
 from nas.model.resizing import resized
 from nas.model.slicing import Segments, enclosing, packed_weights, slice_like
 from nas.space.architecture import Architecture
+from nas.space.ends import STEM_MODULES
 from nas.space.space import SearchSpace
 
 Weights = dict[str, Tensor]
@@ -93,7 +94,7 @@ def _place(architecture: Architecture, name: str) -> tuple[str, Segments]:
         i, j, own = rest
         block = architecture.stages[int(i)][int(j)]
         return f"blocks.{i}.{j}.{block.kind}.{own}", packed_weights(block).get(own, ())
-    return f"stem.{name}" if first in ("conv_stem", "bn1") else f"heads.{architecture.head.kind}.{name}", ()
+    return f"stem.{name}" if first in STEM_MODULES else f"heads.{architecture.head.kind}.{name}", ()
 
 
 def _register_largest(root: nn.Module, part: LargestPart) -> None:

@@ -43,6 +43,7 @@ class Architecture:
         for path, in_chs, block in self.blocks():
             if not block.reshapes and (block.stride != 1 or in_chs != block.out_chs):
                 raise ValueError(f"{path}: a {block.kind} block cannot change {in_chs} to {block.out_chs} channels")
+        self._require_tokens_fit()
 
     def blocks(self) -> Iterator[tuple[str, int, Block]]:
         """Yield each block with its place (``"blocks.2.0"``) and the channels it takes."""
@@ -51,6 +52,17 @@ class Architecture:
             for j, block in enumerate(stage):
                 yield f"blocks.{i}.{j}", in_chs, block
                 in_chs = block.out_chs
+
+    def _require_tokens_fit(self) -> None:
+        """Refuse a sequence of tokens where a map is wanted, and the other way round."""
+        tokens = self.stem.kind == "tokens"
+        if tokens != (self.head.kind == "token_norm"):
+            raise ValueError(
+                f"a {self.stem.kind} stem does not go with a {self.head.kind} head: tokens take token_norm"
+            )
+        unfit = (path for path, _, block in self.blocks() if tokens and not getattr(block, "takes_tokens", False))
+        for path in unfit:
+            raise ValueError(f"{path}: behind a tokens stem only transformer blocks without window and position stand")
 
     @property
     def features(self) -> int:
@@ -71,6 +83,22 @@ class Architecture:
             "stages": [[{"kind": b.kind, **schema.to_dict(b)} for b in stage] for stage in self.stages],
             "head": schema.to_dict(self.head),
         }
+
+    @classmethod
+    def from_timm(cls, name: str, *, resolution: int | None = None, num_classes: int | None = None) -> Architecture:
+        """Return the architecture whose network is a timm model's.
+
+        Args:
+            name: timm's name of the model.
+            resolution: side of the input image; None takes the model's own.
+            num_classes: None takes the model's own.
+
+        Raises:
+            UserError: if timm has no such model, or it cannot be written as an architecture, with the reason.
+        """
+        from nas.model.from_timm import architecture_from_timm  # the one look upwards, for the sake of the caller
+
+        return architecture_from_timm(name, resolution=resolution, num_classes=num_classes)
 
     @classmethod
     def from_dict(cls, data: object, *, source: str = "architecture") -> Architecture:

@@ -1,6 +1,7 @@
 """The two ends of every network: the stem that takes the image and the head that gives the classes.
 
-Both build ordered, named modules with timm's names, so that a network is one flat sequence.
+Both build ordered, named modules, with timm's names where they are those of the EfficientNet family, so that a
+network is one flat sequence.
 """
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from nas import schema
 from nas.blocks import parts
+from nas.blocks.patches import PatchConv2d
+from nas.blocks.tokens import ClassToken, ToTokens
 
-HeadKind = Literal["conv_pool", "pool_conv", "pool_conv_norm", "pool"]
+StemKind = Literal["conv", "patch", "tokens"]
+HeadKind = Literal["conv_pool", "pool_conv", "pool_conv_norm", "pool", "conv_pool_mlp", "pool_norm", "token_norm"]
+
+MAX_PATCH_SIZE = 64
+
+STEM_MODULES = frozenset({"conv_stem", "bn1", "norm_stem", "tokens"})
+"""What the modules of a stem may be called."""
+
+_WITHOUT_CONV = ("pool", "pool_norm", "token_norm")
 
 
 class GlobalPool(nn.Module):
@@ -25,24 +37,44 @@ class GlobalPool(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """The first convolution, with batch norm and activation."""
+    """What takes the image.
 
-    kind: ClassVar[str] = "stem"
+    ``conv`` is a convolution with batch norm and activation. ``patch`` cuts the image into patches of the size of
+    the stride, with layer norm (ConvNeXt, arXiv 2201.03545). ``tokens`` cuts it too, adds positions and puts a class
+    token before them (ViT, arXiv 2010.11929); its map is a sequence. The window of the last two is the stride.
+    """
 
     out_chs: int
     kernel_size: int = 3
     stride: int = 2
     act: parts.Act = "relu"
+    kind: StemKind = schema.later("conv")
 
     def __post_init__(self) -> None:
-        parts.require_conv(self.out_chs, self.stride, self.kernel_size)
+        if self.kind == "conv":
+            parts.require_conv(self.out_chs, self.stride, self.kernel_size)
+            return
+        parts.require(self.out_chs >= 1, f"out_chs must be at least 1, got {self.out_chs}")
+        parts.require(2 <= self.stride <= MAX_PATCH_SIZE, f"stride must be 2 to {MAX_PATCH_SIZE}, got {self.stride}")
+        parts.require(self.kernel_size == self.stride, f"kernel_size of a {self.kind} stem must be its stride")
+        # Equal networks must be equal descriptions.
+        parts.require(self.act == "relu", f"a {self.kind} stem has no activation: act must stay relu")
 
-    def modules(self, in_chs: int = 3) -> dict[str, nn.Module]:
-        """Make the named modules ``(N, 3, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        return {
-            "conv_stem": parts.conv2d(in_chs, self.out_chs, self.kernel_size, stride=self.stride),
-            "bn1": parts.norm_act(self.out_chs, self.act),
-        }
+    def output_shape(self, resolution: int) -> tuple[int, int, int]:
+        """Return the ``(C, H, W)`` that it makes of a square image."""
+        side = -(-resolution // self.stride)
+        return (self.out_chs, 1, 1 + side * side) if self.kind == "tokens" else (self.out_chs, side, side)
+
+    def modules(self, resolution: int, in_chs: int = 3) -> dict[str, nn.Module]:
+        """Make the named modules ``(N, in_chs, resolution, resolution) -> (N, *output_shape(resolution))``."""
+        if self.kind == "conv":
+            conv = parts.conv2d(in_chs, self.out_chs, self.kernel_size, stride=self.stride)
+            return {"conv_stem": conv, "bn1": parts.norm_act(self.out_chs, self.act)}
+        patches = PatchConv2d(in_chs, self.out_chs, self.stride)
+        if self.kind == "patch":
+            return {"conv_stem": patches, "norm_stem": parts.layer_norm(self.out_chs)}
+        side = -(-resolution // self.stride)
+        return {"conv_stem": patches, "tokens": ToTokens(self.out_chs, side, side)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +82,51 @@ class Head:
     """Pooling and classifier, with the widening convolution before or after the pool, or none.
 
     ``conv_pool`` is EfficientNet's and MobileNetV2's head, ``pool_conv`` MobileNetV3's, ``pool_conv_norm``
-    MobileNetV4's; ``pool`` has no convolution (its ``features`` is 0).
+    MobileNetV4's, ``conv_pool_mlp`` EfficientViT's, with ``hidden`` features before the classes; ``pool_norm`` is
+    ConvNeXt's, ``token_norm`` ViT's, which takes the class token. Those two and ``pool`` have no convolution (their
+    ``features`` is 0).
     """
 
     kind: HeadKind = "pool"
     features: int = 0
     act: parts.Act = "relu"
+    hidden: int = schema.later(0)
 
     def __post_init__(self) -> None:
-        parts.require((self.kind == "pool") == (self.features == 0), "features is 0 for kind pool, and only there")
+        without = self.kind in _WITHOUT_CONV
+        parts.require(without == (self.features == 0), f"features is 0 for kind {_NAMED_WITHOUT}, and only there")
         parts.require(self.features >= 0, f"features must not be negative, got {self.features}")
+        mlp = self.kind == "conv_pool_mlp"
+        parts.require(mlp == (self.hidden > 0), f"hidden belongs to kind conv_pool_mlp, got {self.hidden}")
+        # Equal networks must be equal descriptions.
+        parts.require(not without or self.act == "relu", f"a {self.kind} head has no activation: act must stay relu")
 
     def modules(self, in_chs: int, num_classes: int) -> dict[str, nn.Module]:
         """Make the named modules ``(N, in_chs, H, W) -> (N, num_classes)``."""
+        classifier = nn.Linear(self.hidden or self.features or in_chs, num_classes)
+        return {**self._to_features(in_chs), "flatten": nn.Flatten(1), **self._hidden(), "classifier": classifier}
+
+    def _to_features(self, in_chs: int) -> dict[str, nn.Module]:
         pool: dict[str, nn.Module] = {"global_pool": GlobalPool()}
-        made: dict[str, nn.Module]
-        if self.kind == "conv_pool":
-            conv = parts.conv2d(in_chs, self.features, 1)
-            made = {"conv_head": conv, "bn2": parts.norm_act(self.features, self.act), **pool}
-        elif self.kind == "pool_conv":
-            conv = parts.conv2d(in_chs, self.features, 1, bias=True)
-            made = {**pool, "conv_head": conv, "act2": parts.act_layer(self.act)()}
-        elif self.kind == "pool_conv_norm":
-            conv = parts.conv2d(in_chs, self.features, 1)
-            made = {**pool, "conv_head": conv, "norm_head": parts.norm_act(self.features, self.act)}
-        else:
-            made = pool
-        return {**made, "flatten": nn.Flatten(1), "classifier": nn.Linear(self.features or in_chs, num_classes)}
+        if self.kind == "pool":
+            return pool
+        if self.kind == "pool_norm":
+            return {**pool, "norm_head": parts.layer_norm(in_chs)}
+        if self.kind == "token_norm":
+            return {"class_token": ClassToken(), "norm_head": parts.layer_norm(in_chs)}
+        conv = parts.conv2d(in_chs, self.features, 1, bias=self.kind == "pool_conv")
+        if self.kind == "pool_conv":
+            return {**pool, "conv_head": conv, "act2": parts.act_layer(self.act)()}
+        norm = parts.norm_act(self.features, self.act)
+        if self.kind == "pool_conv_norm":
+            return {**pool, "conv_head": conv, "norm_head": norm}
+        return {"conv_head": conv, "bn2": norm, **pool}
+
+    def _hidden(self) -> dict[str, nn.Module]:
+        if not self.hidden:
+            return {}
+        linear = nn.Linear(self.features, self.hidden, bias=False)
+        return {"fc1": linear, "norm_head": nn.LayerNorm(self.hidden), "act2": parts.act_layer(self.act)()}
+
+
+_NAMED_WITHOUT = ", ".join(_WITHOUT_CONV)
