@@ -30,10 +30,13 @@ def predict_timm(target: str, model: str, resolution: int | None) -> dict[str, A
     Raises:
         UserError: if target or model do not exist, or the model cannot have the resolution.
     """
+    import torch
+
     from nas.cost.cost import trace_cost
     from nas.cost.trace import trace_module
     from nas.hardware.predictor import LatencyPredictor
     from nas.hardware.profile import load_profile
+    from nas.model.folding import folded
 
     profile = load_profile(target)
     if resolution is not None and not 8 <= resolution <= _MAX_RESOLUTION:
@@ -42,6 +45,8 @@ def predict_timm(target: str, model: str, resolution: int | None) -> dict[str, A
     module, side = timm_module(name, resolution)
     shape = (3, side, side)
     try:
+        with torch.device("meta"), torch.no_grad():
+            module = folded(module)  # as it is deployed, like every architecture
         trace = trace_module(module, shape)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise _impossible(name, side, error) from None

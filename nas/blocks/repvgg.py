@@ -1,8 +1,8 @@
 """RepVGG block: Ding et al. 2021, arXiv 2101.03697, figure 2.
 
 While it is trained it has three branches (k x k, 1x1 and identity, each with batch norm). They are linear, so that
-``reparameterize()`` of the module, or timm's `timm.utils.reparameterize_model` of a whole network, folds them into one
-convolution with bias and the same outputs. Costs are those of the module as it is: three branches until it is folded.
+``reparameterize()`` of the module folds them into one convolution with bias and the same outputs (`nas.model.folding`).
+Costs, latencies and exported files are of the folded form: that is what a device runs.
 """
 
 from __future__ import annotations

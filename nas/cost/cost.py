@@ -16,6 +16,7 @@ from torch import nn
 from nas.blocks import Block
 from nas.cost.ops import Trace
 from nas.cost.trace import trace_module
+from nas.model.folding import folded
 from nas.space.architecture import Architecture
 from nas.space.ends import Head, Stem
 
@@ -42,7 +43,7 @@ class Cost:
 
     Attributes:
         macs: fused multiply-adds (what fvcore and papers call FLOPs).
-        params: trainable numbers.
+        params: trainable numbers, of the deployed form where blocks are folded for it (`nas.model.folding`).
         peak_memory_bytes: most activation memory alive at once, in float32.
     """
 
@@ -77,15 +78,23 @@ def part_module(part: Part, input_shape: InputShape) -> nn.Module:
 
 
 def trace_part(part: Part, input_shape: InputShape) -> Trace:
-    """Trace one part of a network; remembered."""
+    """Trace one part of a network in the form in which it is deployed (`nas.model.folding`); remembered."""
     return _trace_part(part, input_shape)  # type: ignore[arg-type]  # every block is a frozen dataclass
 
 
 @functools.lru_cache(maxsize=65536)
 def _trace_part(part: Part, input_shape: InputShape) -> Trace:
-    with torch.device("meta"):
-        module = part_module(part, input_shape)
-    return trace_module(module, input_shape)
+    if isinstance(part, (Stem, Classifier)):
+        with torch.device("meta"):
+            return trace_module(part_module(part, input_shape), input_shape)
+    return trace_module(_deployed(part, input_shape[0]), input_shape)  # type: ignore[arg-type]
+
+
+@functools.lru_cache(maxsize=8192)
+def _deployed(block: Block, in_chs: int) -> nn.Module:
+    """Build a block without weights, folded; remembered, because it meets maps of several sizes."""
+    with torch.device("meta"), torch.no_grad():
+        return folded(block.build(in_chs))
 
 
 class CostModel:

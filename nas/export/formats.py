@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from nas.space.architecture import Architecture
+
     Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
     """Images (N, C, H, W) to logits (N, classes), by the runtime of a format."""
 
@@ -38,6 +40,7 @@ class ModelFacts:
         std: per channel, divides what is left.
         digest: the architecture's digest; empty if the module has none.
         macs: multiply-adds of one image.
+        architecture: what the module is; None if it is any other module, which not every format takes.
     """
 
     resolution: int
@@ -46,6 +49,7 @@ class ModelFacts:
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     digest: str = ""
     macs: int | None = None
+    architecture: Architecture | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -54,17 +58,20 @@ class ModelFacts:
 
 
 class Exporter(Protocol):
-    """Writes a module in one format and runs the written file.
+    """Writes a module in one format, a file or a folder, and runs what was written.
 
     Attributes:
-        suffix: of the file, with its dot.
+        suffix: of the file or folder, with its dot.
         batch_sizes: what the file must accept; verified one by one.
         tolerance: largest difference from PyTorch, relative to the largest logit.
+        folds: whether the file holds the network as it is deployed, its branches folded (`nas.model.folding`), or as
+            it is trained.
     """
 
     suffix: str
     batch_sizes: tuple[int, ...]
     tolerance: float
+    folds: bool
 
     def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
         """Write `module` (in eval mode, on the CPU) to `path`, whole or not at all."""

@@ -39,6 +39,7 @@ class OnnxExporter:
     suffix: str = ".onnx"
     batch_sizes: tuple[int, ...] = (1, 8)
     tolerance: float = 1e-4
+    folds: bool = True
 
     def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
         """Write `module` to `path`, whole or not at all.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas import runs
 from nas.errors import NasError, UserError
+from nas.export.fold import checked_fold
 from nas.export.formats import ModelFacts, exporter
 from nas.export.verify import LEAST_AGREEMENT, Verification, verify
 from nas.schema import to_dict
@@ -39,7 +40,7 @@ def export_module(
     """Write `module` into `folder` in one format and check the file against the module.
 
     Args:
-        module: left untouched; a copy in eval mode on the CPU is exported.
+        module: left untouched; a copy in eval mode on the CPU is exported, folded where the format wants it so.
         format_name: one of `format_names()`.
         folder: made if missing.
         facts: what the file says about the network.
@@ -57,7 +58,7 @@ def export_module(
     path = folder / (name + chosen.suffix)
     unverified = folder / f"{name}.unverified{chosen.suffix}"
     plain = copy.deepcopy(module).cpu().float().eval()
-    chosen.export(plain, unverified, facts)
+    chosen.export(checked_fold(plain, images) if chosen.folds else plain, unverified, facts)
     found = verify(plain, chosen.load(unverified), images, batch_sizes=chosen.batch_sizes)
     verification = Verification(
         format=format_name,

@@ -79,6 +79,11 @@ def verify(module: nn.Module, run: Run, images: Tensor, *, batch_sizes: tuple[in
     )
 
 
+def difference(module: nn.Module, other: nn.Module, images: Tensor) -> Difference:
+    """Run `images` through two modules in eval mode and return how far their logits lie apart."""
+    return compare(_reference(module, images), _reference(other, images))
+
+
 def compare(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Difference:
     """Compare two sets of logits (N, classes); other shapes and infinite numbers are infinitely far."""
     import numpy as np

@@ -19,6 +19,7 @@ class Doubled:
     def __init__(self, name: str) -> None:
         real = exporter(name)
         self.suffix, self.batch_sizes, self.tolerance = real.suffix, real.batch_sizes, real.tolerance
+        self.folds = real.folds
         self.export = real.export
         self._load = real.load
 

@@ -7,6 +7,7 @@ import timm
 
 from nas.cost.cost import CostModel
 from nas.cost.trace import trace_module
+from nas.model.folding import folded
 from nas.model.network import build, count_params
 from nas.space.space import load_space
 from tests.cost.fvcore_counts import fvcore_macs
@@ -39,7 +40,7 @@ def check_sampled(space_name: str, count: int, resolution: int | None = None) ->
     space, rng, costs = load_space(space_name), random.Random(1), CostModel()
     for _ in range(count):
         architecture = space.sample(rng)
-        network = build(architecture)
+        network = folded(build(architecture))
         cost = costs.cost(architecture)
         assert cost.params == count_params(network)
         shape = (3, architecture.resolution, architecture.resolution)

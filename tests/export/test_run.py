@@ -25,6 +25,7 @@ class ToyExporter:
     suffix: str = ".toy"
     batch_sizes: tuple[int, ...] = (1, 8)
     tolerance: float = 1e-4
+    folds: bool = True
 
     def export(self, module, path, facts):
         path.write_text("toy")
