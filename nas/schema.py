@@ -59,7 +59,7 @@ def later(default: T) -> T:
 
     `to_dict` leaves it out where it has its default, so that what is made of documents (digests) stays as it was.
     """
-    return typing.cast(T, dataclasses.field(default=default, metadata={_LATER: True}))
+    return dataclasses.field(default=default, metadata={_LATER: True})
 
 
 def to_dict(value: object) -> Any:

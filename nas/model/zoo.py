@@ -1,4 +1,4 @@
-"""Published networks as architectures: same parameter names, shapes, counts and outputs as timm's.
+"""Published networks as architectures: same weights and outputs as timm's, by the same names or translated ones.
 
 They seed every search whose space contains them, and stand beside the winner as baselines. Each is a file of the
 folder ``zoo/``, an architecture like any other; `tools.write_zoo` reads them from timm, which is not needed here.
@@ -40,6 +40,10 @@ PAPERS: Mapping[str, str] = {
     "efficientnetv2_rw_t": "Wightman 2021, in timm (no paper), after Tan and Le 2021, arXiv 2104.00298",
     "tinynet_a": "Han et al. 2020, arXiv 2010.14819",
     "tinynet_e": "Han et al. 2020, arXiv 2010.14819",
+    "ghostnet_100": "Han et al. 2019, arXiv 1911.11907",
+    "convnext_atto": "Wightman 2022, in timm (no paper), after Liu et al. 2022, arXiv 2201.03545",
+    "deit_tiny_patch16_224": "Touvron et al. 2020, arXiv 2012.12877",
+    "efficientvit_b0": "Cai et al. 2022, arXiv 2205.14756",
     "lcnet_050": "Cui et al. 2021, arXiv 2109.15099",
     "lcnet_100": "Cui et al. 2021, arXiv 2109.15099",
 }

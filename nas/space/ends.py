@@ -7,7 +7,7 @@ network is one flat sequence.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -104,7 +104,7 @@ class Head:
     def modules(self, in_chs: int, num_classes: int) -> dict[str, nn.Module]:
         """Make the named modules ``(N, in_chs, H, W) -> (N, num_classes)``."""
         classifier = nn.Linear(self.hidden or self.features or in_chs, num_classes)
-        return {**self._to_features(in_chs), "flatten": nn.Flatten(1), **self._hidden(), "classifier": classifier}
+        return {**self._to_features(in_chs), "flatten": nn.Flatten(1), **self._from_hidden(), "classifier": classifier}
 
     def _to_features(self, in_chs: int) -> dict[str, nn.Module]:
         pool: dict[str, nn.Module] = {"global_pool": GlobalPool()}
@@ -120,13 +120,13 @@ class Head:
         norm = parts.norm_act(self.features, self.act)
         if self.kind == "pool_conv_norm":
             return {**pool, "conv_head": conv, "norm_head": norm}
-        return {"conv_head": conv, "bn2": norm, **pool}
+        widened = {"conv_head": conv, "bn2": norm, **pool}
+        return {**widened, "fc1": parts.conv2d(self.features, self.hidden, 1)} if self.hidden else widened
 
-    def _hidden(self) -> dict[str, nn.Module]:
+    def _from_hidden(self) -> dict[str, nn.Module]:
         if not self.hidden:
             return {}
-        linear = nn.Linear(self.features, self.hidden, bias=False)
-        return {"fc1": linear, "norm_head": nn.LayerNorm(self.hidden), "act2": parts.act_layer(self.act)()}
+        return {"norm_head": nn.LayerNorm(self.hidden), "act2": parts.act_layer(self.act)()}
 
 
 _NAMED_WITHOUT = ", ".join(_WITHOUT_CONV)

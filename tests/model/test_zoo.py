@@ -3,34 +3,46 @@
 import csv
 import gzip
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from torch import Tensor
 
 from nas.cost.cost import CostModel
 from nas.errors import UserError
 from nas.model.from_timm import architecture_from_timm
 from nas.model.network import build, count_params
+from nas.model.timm_names import ours_from_timm, timm_from_ours
 from nas.model.zoo import FOLDER, PAPERS, ZOO, zoo_architecture
 from nas.resources import shipped_dir
 from tests.model.same_as_timm import difference
 from tools.write_zoo import text
 
-QUICK = ("lcnet_050", "mobilenetv3_small_050", "tinynet_e", "mobilenetv4_hybrid_medium")
+QUICK = (
+    *("lcnet_050", "mobilenetv3_small_050", "tinynet_e", "mobilenetv4_hybrid_medium"),
+    *("ghostnet_100", "convnext_atto", "deit_tiny_patch16_224", "efficientvit_b0"),
+)
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ZOO]
+
+
+def shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_same_as_timm(name: str) -> None:
     torch.manual_seed(0)
-    reference = timm.create_model(name).eval()
-    network = build(zoo_architecture(name, resolution=96)).eval()
-    expected = {key: tuple(value.shape) for key, value in reference.state_dict().items()}
-    assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == expected
+    sized = {"img_size": 96} if name.startswith("deit") else {}  # its weights depend on the size
+    reference = timm.create_model(name, **sized).eval()
+    architecture = zoo_architecture(name, resolution=96)
+    network = build(architecture).eval()
+    assert shapes(network.state_dict()) == shapes(ours_from_timm(architecture, reference.state_dict()))
+    assert shapes(timm_from_ours(architecture, network.state_dict())) == shapes(reference.state_dict())
     assert count_params(network) == count_params(reference)
-    assert difference(network, reference, resolution=96) <= 1e-5
+    assert difference(architecture, network, reference) <= 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
