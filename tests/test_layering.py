@@ -23,7 +23,7 @@ LAYERS = (
     {"data", "training"},
     {"search"},
     {"compress", "export"},
-    {"report", "prediction", "survey"},
+    {"report", "prediction", "profiling", "survey"},
     {"pipeline"},
     {"cli", "__main__"},
 )

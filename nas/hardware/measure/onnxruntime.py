@@ -1,19 +1,46 @@
-"""Measures a module on this machine's CPU through ONNX Runtime: batch 1, float32."""
+"""ONNX Runtime on this machine's CPU."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from nas.hardware.measure.convert import first_line, random_image, to_onnx
+from nas.hardware.measure.cpu import cpu_name
+from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing, time_call
 
 if TYPE_CHECKING:
     from torch import nn
 
+NAME = "ONNX Runtime"
+_MAX_RUNS = 3000  # the smallest kernels take 10 us
+_MIN_RUNS = 10
 
-def measure(module: nn.Module, input_shape: tuple[int, int, int], *, threads: int = 1, seconds: float = 1.0) -> Timing:
-    """Export `module` to ONNX in memory and time it on one random image.
+
+@dataclass(frozen=True, slots=True)
+class OnnxRuntime:
+    """Exports a module in memory and times it on one random image."""
+
+    settings: Settings = field(default_factory=Settings)
+    name: str = NAME
+
+    def device(self) -> str:
+        """Return the CPU's name."""
+        return cpu_name()
+
+    def measure(self, module: nn.Module, input_shape: InputShape, *, seconds: float) -> Timing:
+        """Time a module for about `seconds`, export apart.
+
+        Raises:
+            MeasuringError: if the module cannot be exported or run.
+        """
+        model = to_onnx(module, input_shape, self.settings.precision)
+        return time_onnx(model, input_shape, threads=self.settings.threads or 1, seconds=seconds)
+
+
+def measure(module: nn.Module, input_shape: InputShape, *, threads: int = 1, seconds: float = 1.0) -> Timing:
+    """Time `module` in single precision, conversion apart.
 
     Args:
         module: any module that takes one ``(N, C, H, W)`` tensor; it is put into evaluation mode.
@@ -21,18 +48,24 @@ def measure(module: nn.Module, input_shape: tuple[int, int, int], *, threads: in
         threads: threads inside an operator.
         seconds: how long to measure, warm-up apart.
     """
-    session, name = _session(_export(module, input_shape), threads)
-    image = np.random.default_rng(0).standard_normal((1, *input_shape), dtype=np.float32)
-    return time_call(lambda: session.run(None, {name: image}), seconds=seconds)
+    return OnnxRuntime(Settings(threads)).measure(module, input_shape, seconds=seconds)
 
 
-def _export(module: nn.Module, input_shape: tuple[int, int, int]) -> bytes:
-    import torch
-
-    image = torch.zeros(1, *input_shape)
-    program = torch.onnx.export(module.eval(), (image,), dynamo=True, verbose=False)
-    assert program is not None  # only the older exporter returns nothing
-    return bytes(program.model_proto.SerializeToString())
+def time_onnx(model: bytes, input_shape: InputShape, *, threads: int, seconds: float) -> Timing:
+    """Time an ONNX model on one random image."""
+    try:
+        session, name = _session(model, threads)
+        image = random_image(input_shape)
+        session.run(None, {name: image})
+    except Exception as error:  # the runtime's errors share no base class
+        raise MeasuringError(f"ONNX Runtime cannot run it: {first_line(error)}") from error
+    return time_call(
+        lambda: session.run(None, {name: image}),
+        seconds=seconds,
+        min_runs=_MIN_RUNS,
+        max_runs=_MAX_RUNS,
+        threads=threads,
+    )
 
 
 def _session(model: bytes, threads: int) -> tuple[Any, str]:

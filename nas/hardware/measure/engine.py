@@ -1,0 +1,66 @@
+"""What measures a module: an engine on a device, here or over the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas.hardware.measure.timing import Timing
+    from nas.hardware.profile import Precision
+
+InputShape = tuple[int, int, int]
+
+
+class MeasuringError(NasError):
+    """One network could not be measured; others may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        threads: inside one operator; None where the engine has none to choose (a GPU).
+        precision: of weights and activations.
+    """
+
+    threads: int | None = 1
+    precision: Precision = "fp32"
+
+
+class Engine(Protocol):
+    """Times modules, batch 1, on random images.
+
+    Attributes:
+        name: as profiles call it, e.g. ``ONNX Runtime``.
+        settings: threads and precision.
+    """
+
+    @property
+    def name(self) -> str:
+        """As profiles call it, e.g. ``ONNX Runtime``."""
+
+    @property
+    def settings(self) -> Settings:
+        """Threads and precision."""
+
+    def device(self) -> str:
+        """Say what it runs on, as the device itself does."""
+
+    def measure(self, module: nn.Module, input_shape: InputShape, *, seconds: float) -> Timing:
+        """Time a module for about `seconds`, conversion apart.
+
+        Args:
+            module: any that takes one ``(N, C, H, W)`` tensor; it is put into evaluation mode.
+            input_shape: channels, height, width.
+            seconds: of timing.
+
+        Raises:
+            MeasuringError: if this module cannot be converted or run.
+            UserError: if nothing can be measured there, such as a device that does not answer.
+        """

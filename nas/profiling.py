@@ -1,0 +1,109 @@
+"""Profiling a device: measure, fit, judge, write. What `nas profile` and a search on an unknown CPU use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas import torch_compat
+from nas.errors import UserError
+from nas.hardware.profile import HardwareProfile
+
+if TYPE_CHECKING:
+    from nas.hardware.measure.engine import Engine
+    from nas.hardware.measurements import MeasurementFile
+    from nas.search.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileOrder:
+    """What to profile.
+
+    Attributes:
+        out: the YAML file to write; measurements go beside it.
+        spaces: names or paths of the spaces whose blocks are measured; empty takes every shipped one.
+        minutes: of measuring, over all calls with the same `out`.
+        seed: of what is drawn from the spaces.
+        samples: stop after so many, whatever the time (for tests).
+        how: the command, for the file's first lines.
+    """
+
+    out: Path
+    spaces: Sequence[str] = ()
+    minutes: float = 10.0
+    seed: int = 0
+    samples: int | None = None
+    how: str = "nas profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """A written profile and what it rests on."""
+
+    profile: HardwareProfile
+    path: Path
+    parts: int
+    noise: float | None
+    seconds: float
+
+
+def profile_device(order: ProfileOrder, engine: Engine, watch: Watch) -> Profiled:
+    """Measure a device and write its profile; Ctrl-C ends the measuring early and keeps everything.
+
+    Raises:
+        UserError: if names or files are wrong, or there are too few networks for a profile yet.
+        NasError: if nothing can be measured.
+    """
+    import torch
+
+    torch_compat.prepare()
+    from nas.hardware.measured_profile import LEAST_NETWORKS
+    from nas.hardware.measurements import MeasurementFile, Setup
+    from nas.hardware.profile_file import profile_name
+    from nas.hardware.profiler import Budget, Profiler
+    from nas.resources import shipped_names
+    from nas.space.space import load_space
+
+    name = profile_name(order.out)
+    spaces = [load_space(space) for space in order.spaces or shipped_names("search_spaces")]
+    settings = engine.settings
+    setup = Setup(engine.device(), engine.name, settings.precision, settings.threads)
+    file = MeasurementFile.open(measurements_path(order.out), setup)
+    watch.say(f"measuring {setup.describe()}, {order.minutes:g} minutes in all; measurements: {file.path}")
+    if file.measured:
+        watch.say(f"continuing after {len(file.measured)} samples, {file.seconds / 60:.1f} minutes")
+    torch.set_num_threads(1)  # exporting should not disturb what is measured
+    profiler = Profiler(engine, file, spaces, seed=order.seed, name=name)
+    budget = Budget(order.minutes * 60, order.samples)
+    try:
+        profiler.run(budget, lambda spent, note: watch.progress("measuring", min(spent, budget.seconds), budget.seconds, note))
+    except KeyboardInterrupt:
+        watch.say(f"stopped after {len(file.measured)} samples; the same command continues")
+    found = profiler.evidences()
+    if len(found.networks) < LEAST_NETWORKS:
+        raise UserError(
+            f"{len(found.networks)} whole networks measured, at least {LEAST_NETWORKS} are needed for a profile; "
+            f"the same command continues (measurements: {file.path})"
+        )
+    return _write(order, name, profiler, file, watch)
+
+
+def measurements_path(out: Path) -> Path:
+    """Return the file of measurements that belongs to a profile."""
+    from nas.hardware.measurements import SUFFIX
+
+    return out.with_name(out.name + SUFFIX)
+
+
+def _write(order: ProfileOrder, name: str, profiler: object, file: MeasurementFile, watch: Watch) -> Profiled:
+    from nas.hardware.measured_profile import measured_profile
+    from nas.hardware.profile_file import write_profile
+    from nas.hardware.profiler import Profiler
+
+    assert isinstance(profiler, Profiler)
+    found = profiler.evidences()
+    profile = measured_profile(found, name, lambda done, total: watch.progress("judging", done, total))
+    write_profile(profile, order.out, order.how)
+    return Profiled(profile, order.out, len(found.parts), found.noise, file.seconds)
