@@ -74,7 +74,7 @@ def _restrict_stage(
 
         fields = _restrict_fields(f"stage {i}: {family.kind}", family.fields, attempt, removed)
         if fields is not None:
-            kept.append(Family(family.kind, fields))
+            kept.append(replace(family, fields=fields))
     left = replace(stage, families=tuple(kept), tied=_still_tied(stage, kept))
     _require(left.families_at(0), f"stage {i}", space, profile, removed)
     return left

@@ -44,8 +44,9 @@ def largest_parts(space: SearchSpace) -> Iterator[LargestPart]:
             # Only behind the first block are stride and channels such that there is a skip.
             widths = open_widths(in_chs, stage.out_chs) if j == 0 else ((max(stage.out_chs),) * 2,)
             stride = stage.stride if j == 0 else 1
-            for family in stage.families_at(j):
-                yield _largest_block(f"blocks.{i}.{j}.{family.kind}", family, widths, stride, has_skip=j > 0)
+            for kind in dict.fromkeys(family.kind for family in stage.families_at(j)):
+                families = [family for family in stage.families_at(j) if family.kind == kind]
+                yield _largest_block(f"blocks.{i}.{j}.{kind}", families, widths, stride, has_skip=j > 0)
         in_chs = stage.out_chs
     for kind, choices in space.heads.items():
         heads = (Head(kind, **fields) for fields in extremes(choices))  # type: ignore[arg-type]
@@ -86,22 +87,24 @@ def open_widths(in_chs: Sequence[int], out_chs: Sequence[int]) -> tuple[tuple[in
 
 
 def _largest_block(
-    path: str, family: Family, widths: Sequence[tuple[int, int]], stride: int, *, has_skip: bool
+    path: str, families: Sequence[Family], widths: Sequence[tuple[int, int]], stride: int, *, has_skip: bool
 ) -> LargestPart:
     modules: list[nn.Module] = []
     exits: set[str] = set()
     held: dict[str, Shape] = {}
-    shape = {"stride": stride} if family.block.reshapes else {}
+    family = families[0].block
+    shape = {"stride": stride} if family.reshapes else {}
+    combinations = [fields for entry in families for fields in extremes(entry.fields)]
     for number, (in_chs, out_chs) in enumerate(widths):
-        for fields in extremes(family.fields):
-            block = family.block(out_chs=out_chs, **shape, **fields)  # type: ignore[call-arg]
+        for fields in combinations:
+            block = family(out_chs=out_chs, **shape, **fields)  # type: ignore[call-arg]
             with torch.device("meta"):
                 shapes = {name: tuple(w.shape) for name, w in block.build(in_chs).state_dict().items()}
             if number == 0 or not _within(shapes, held):
                 modules.append(block.build(in_chs))
                 exits.update(block.residual_exits)
                 held.update({name: _enclosing(size, held.get(name, size)) for name, size in shapes.items()})
-    return LargestPart(path, tuple(modules), frozenset(exits if has_skip else ()), packed_weights(family.block))
+    return LargestPart(path, tuple(modules), frozenset(exits if has_skip else ()), packed_weights(family))
 
 
 def _within(shapes: Mapping[str, Shape], held: Mapping[str, Shape]) -> bool:

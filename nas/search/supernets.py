@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nas import schema
+from nas.blocks.user import BlockFile, block_files
 from nas.data import ImageData
 from nas.model.supernet import Supernet
 from nas.runs import write_atomic
@@ -57,19 +58,27 @@ def trained_supernet(
 
 def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe) -> str:
     """Return the name of a trained supernet: a digest of all that its weights depend on."""
-    content = {
+    content: dict[str, Any] = {
         "format": _FORMAT,
         "space": _choices(space),
         "data": [data.digest, data.resolution],
         "recipe": schema.to_dict(recipe),
     }
+    own = own_blocks(space)
+    if own:
+        content["blocks"] = [file.digest for file in own]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def own_blocks(space: SearchSpace) -> tuple[BlockFile, ...]:
+    """Return the user's files that define block families of a space."""
+    return block_files(family.kind for stage in space.stages for family in stage.families)
 
 
 def _choices(space: SearchSpace) -> dict[str, Any]:
     """Return all that a space allows, fields with one value too; what it is called does not matter."""
     stages = [{**schema.to_dict(stage), "tied": sorted(stage.tied)} for stage in space.stages]
-    ends = {"stem": schema.to_dict(space.stem), "heads": schema.to_dict(space.heads)}
+    ends = {"stem": schema.to_dict(space.stem), "heads": schema.to_dict(space.heads), "tied": sorted(space.tied)}
     return {"resolutions": space.resolutions, "num_classes": space.num_classes, "stages": stages, **ends}
 
 

@@ -1,7 +1,8 @@
 """One point of a search space: a frozen, canonical description of a network.
 
-Equal networks are equal architectures: there are no values for blocks that do not exist. The digest names an
-architecture everywhere (files, caches, the study).
+Equal networks are equal architectures: there are no values for blocks that do not exist, fields that do not matter
+keep their defaults, and of the descriptions of one block an architecture holds the canonical one, whichever it was
+given (`nas.space.canonical`). The digest names an architecture everywhere (files, caches, the study).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from nas import schema
 from nas.blocks import Block, block_types
 from nas.errors import UserError, unknown_name
 from nas.schema import Problems
+from nas.space.canonical import canonical
 from nas.space.ends import Head, Stem
 
 MAX_RESOLUTION = 2048
@@ -44,6 +46,7 @@ class Architecture:
             if not block.reshapes and (block.stride != 1 or in_chs != block.out_chs):
                 raise ValueError(f"{path}: a {block.kind} block cannot change {in_chs} to {block.out_chs} channels")
         self._require_tokens_fit()
+        self._make_canonical()
 
     def blocks(self) -> Iterator[tuple[str, int, Block]]:
         """Yield each block with its place (``"blocks.2.0"``) and the channels it takes."""
@@ -63,6 +66,20 @@ class Architecture:
         unfit = (path for path, _, block in self.blocks() if tokens and not getattr(block, "takes_tokens", False))
         for path in unfit:
             raise ValueError(f"{path}: behind a tokens stem only transformer blocks without window and position stand")
+
+    def inputs(self) -> Iterator[tuple[int, int]]:
+        """Yield the channels and the height of the map that each block takes."""
+        chs, side, _ = self.stem.output_shape(self.resolution)
+        for stage in self.stages:
+            for block in stage:
+                yield chs, side
+                chs, side = block.out_chs, (side - 1) // block.stride + 1
+
+    def _make_canonical(self) -> None:
+        inputs = self.inputs()
+        stages = tuple(tuple(canonical(block, *next(inputs)) for block in stage) for stage in self.stages)
+        if stages != self.stages:
+            object.__setattr__(self, "stages", stages)  # still under construction
 
     @property
     def features(self) -> int:

@@ -2,13 +2,14 @@
 
 One function, `SearchSpace._compose`, asks the questions in order; sampling, decoding, encoding and the extremes only
 differ in who answers. Parameter names: ``resolution``, ``stem.act``, ``s2.depth``, ``s2.out_chs``, ``s2.b0.kind``,
-``s2.b0.mbconv.exp_ratio``, ``head.kind``; a tied field has no block in its name (``s2.mbconv.exp_ratio``).
+``s2.b0.mbconv.exp_ratio``, ``head.kind``; a tied field has no block in its name (``s2.mbconv.exp_ratio``), one tied
+over the whole space has only its own (``act``). A second entry of a kind is numbered (``s2.b0.kind`` is ``mbconv-2``).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,12 +18,15 @@ from nas.blocks import Block
 from nas.errors import UserError
 from nas.schema import Problems
 from nas.space.architecture import Architecture
-from nas.space.counting import count_stage
-from nas.space.document import SpaceDocument, as_tuple, load_document
+from nas.space.canonical import canonical
+from nas.space.counting import count_space
+from nas.space.distinct import check_distinct, check_space_ties
+from nas.space.document import SpaceDocument, load_document
 from nas.space.ends import Head, Stem
-from nas.space.options import Family, StageOptions, Values, read_heads, read_stages, read_stem
+from nas.space.options import Family, StageOptions, Values
+from nas.space.reading import read_heads, read_resolutions, read_stages, read_stem
+from nas.space.seeds import Pick, check_seeds, greatest, least, seed_pick
 
-Pick = Callable[[str, Values], Any]
 Params = dict[str, Any]
 
 MAX_TRIES = 200
@@ -39,6 +43,7 @@ class SearchSpace:
         stem: choices of the stem's fields.
         stages: choices of each stage.
         heads: choices of each kind of head.
+        tied: fields with one answer for the whole network.
         num_classes: classes that every architecture of the space tells apart.
         seed_documents: starting points as they stand in the YAML.
     """
@@ -49,6 +54,7 @@ class SearchSpace:
     stem: Mapping[str, Values]
     stages: tuple[StageOptions, ...]
     heads: Mapping[str, Mapping[str, Values]]
+    tied: frozenset[str] = frozenset()
     num_classes: int = 1000
     seed_documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -68,20 +74,19 @@ class SearchSpace:
 
         note("resolution", self.resolutions)
         for name, values in self.stem.items():
-            note(f"stem.{name}", values)
+            note(self._end_name("stem", name, values), values)
         for i, stage in enumerate(self.stages):
             note(f"s{i}.depth", stage.depth)
             note(f"s{i}.out_chs", stage.out_chs)
             for j in range(max(stage.depth)):
-                families = stage.families_at(j)
-                note(kind_name(stage, i, j, families), tuple(f.kind for f in families))
-                for family in families:
+                note(_kind_name(stage, i, j), tuple(f.name for f in stage.families_at(j)))
+                for family in stage.families_at(j):
                     for name, values in family.fields.items():
-                        note(field_name(stage, i, j, family.kind, name), values)
+                        note(self._field_name(i, j, family, name), values)
         note("head.kind", tuple(self.heads))
         for kind, fields in self.heads.items():
             for name, values in fields.items():
-                note(f"head.{kind}.{name}", values)
+                note(self._end_name(f"head.{kind}", name, values), values)
         return found
 
     def sample(self, rng: random.Random) -> Architecture:
@@ -129,11 +134,8 @@ class SearchSpace:
         return True
 
     def size(self) -> int:
-        """Count the architectures exactly."""
-        total = len(self.resolutions) * product_of(self.stem)
-        for stage in self.stages:
-            total *= count_stage(stage)
-        return total * sum(product_of(fields) for fields in self.heads.values())
+        """Count the different networks exactly."""
+        return count_space(self.resolutions, self.stem, self.stages, self.heads, self.tied)
 
     def smallest(self, rng: random.Random | None = None) -> Architecture:
         """Return an architecture with the smallest number in every choice.
@@ -141,7 +143,7 @@ class SearchSpace:
         Args:
             rng: draws the choices that are words (block kinds, activations); without it the first is taken.
         """
-        return self._compose(lambda _, values: _least(values, rng))
+        return self._compose(lambda _, values: least(values, rng))
 
     def largest(self, rng: random.Random | None = None) -> Architecture:
         """Return an architecture with the largest number in every choice.
@@ -149,7 +151,7 @@ class SearchSpace:
         Args:
             rng: draws the choices that are words (block kinds, activations); without it the last is taken.
         """
-        return self._compose(lambda _, values: _greatest(values, rng))
+        return self._compose(lambda _, values: greatest(values, rng))
 
     def mutate(self, architecture: Architecture, rng: random.Random, rate: float = 0.1) -> Architecture:
         """Return a neighbour: each question that shaped the architecture is answered anew with chance `rate`.
@@ -179,11 +181,9 @@ class SearchSpace:
     def seeds(self) -> tuple[tuple[str, Architecture], ...]:
         """Return the space's named starting points, in the order of its file.
 
-        A seed gives answers by the last part of the question (``exp_ratio: 6``), by kind and field
-        (``mbconv.act: relu6``) or in full (``s2.depth: 2``); the most specific wins. ``largest`` and ``smallest`` pick
-        the extreme number, ``middle`` the one between; what a seed does not answer is ``middle``.
+        What a seed may say stands in `nas.space.seeds`.
         """
-        return tuple((name, self._compose(_seed_pick(given))) for name, given in self.seed_documents.items())
+        return tuple((name, self._compose(seed_pick(given))) for name, given in self.seed_documents.items())
 
     def _asked(self, params: Mapping[str, Any]) -> list[str]:
         """Return the open questions that shape the architecture of `params`."""
@@ -207,33 +207,57 @@ class SearchSpace:
             return answers[name]
 
         resolution = pick("resolution", self.resolutions)
-        stem = Stem(**{name: pick(f"stem.{name}", values) for name, values in self.stem.items()})
+        stem = Stem(**{n: pick(self._end_name("stem", n, values), values) for n, values in self.stem.items()})
         stages: list[tuple[Block, ...]] = []
         for i, stage in enumerate(self.stages):
             depth, out_chs = pick(f"s{i}.depth", stage.depth), pick(f"s{i}.out_chs", stage.out_chs)
-            stages.append(tuple(_compose_block(stage, i, j, out_chs, pick) for j in range(depth)))
+            stages.append(tuple(self._compose_block(i, j, out_chs, pick) for j in range(depth)))
         kind = pick("head.kind", tuple(self.heads))
-        fields = {name: pick(f"head.{kind}.{name}", values) for name, values in self.heads[kind].items()}
-        return Architecture(resolution, self.num_classes, stem, tuple(stages), Head(kind, **fields))
+        own = {n: pick(self._end_name(f"head.{kind}", n, values), values) for n, values in self.heads[kind].items()}
+        return Architecture(resolution, self.num_classes, stem, tuple(stages), Head(kind, **own))
+
+    def _compose_block(self, i: int, j: int, out_chs: int, pick: Pick) -> Block:
+        stage = self.stages[i]
+        families = stage.families_at(j)
+        called = pick(_kind_name(stage, i, j), tuple(f.name for f in families))
+        family = next(f for f in families if f.name == called)
+        fields = {name: pick(self._field_name(i, j, family, name), v) for name, v in family.fields.items()}
+        if family.block.reshapes:
+            fields["stride"] = stage.stride if j == 0 else 1
+        return family.block(out_chs=out_chs, **fields)  # type: ignore[call-arg]
 
     def _answers(self, architecture: Architecture) -> Params:
         """Read the answers off an architecture, whether or not it is in the space."""
         answers: Params = {"resolution": architecture.resolution}
-        answers.update({f"stem.{name}": getattr(architecture.stem, name) for name in self.stem})
+        for name, values in self.stem.items():
+            answers[self._end_name("stem", name, values)] = getattr(architecture.stem, name)
+        place = iter(architecture.inputs())
         for i, (stage, blocks) in enumerate(zip(self.stages, architecture.stages, strict=False)):
             answers[f"s{i}.depth"] = len(blocks)
             answers[f"s{i}.out_chs"] = blocks[0].out_chs if blocks else 0
             for j, block in enumerate(blocks):
-                families = stage.families_at(j)
-                answers[kind_name(stage, i, j, families)] = block.kind
-                for family in families:
-                    if family.kind == block.kind:
-                        for name in family.fields:
-                            answers[field_name(stage, i, j, block.kind, name)] = getattr(block, name)
+                in_chs, side = next(place)
+                for family in stage.families_at(j):
+                    fields = _read_block(family, block, in_chs, side)
+                    if fields is not None:
+                        answers[_kind_name(stage, i, j)] = family.name
+                        answers.update({self._field_name(i, j, family, n): value for n, value in fields.items()})
+                        break
         head = architecture.head
         answers["head.kind"] = head.kind
-        answers.update({f"head.{head.kind}.{name}": getattr(head, name) for name in self.heads.get(head.kind, {})})
+        for name, values in self.heads.get(head.kind, {}).items():
+            answers[self._end_name(f"head.{head.kind}", name, values)] = getattr(head, name)
         return {name: value for name, value in answers.items() if name in self.parameters}
+
+    def _end_name(self, end: str, name: str, values: Values) -> str:
+        """Return the name of the question what a field of the stem or a head is."""
+        return name if name in self.tied and len(values) > 1 else f"{end}.{name}"
+
+    def _field_name(self, i: int, j: int, family: Family, name: str) -> str:
+        """Return the name of the question what a field of block `j` of stage `i` is."""
+        if name in self.tied and len(family.fields[name]) > 1:
+            return name
+        return f"s{i}.{family.kind}.{name}" if name in self.stages[i].tied else f"s{i}.b{j}.{family.name}.{name}"
 
 
 def load_space(name_or_path: str) -> SearchSpace:
@@ -253,99 +277,41 @@ def space_from_document(document: SpaceDocument, *, source: str = "search space"
         UserError: listing every problem, each with its path.
     """
     problems = Problems()
-    resolutions = tuple(sorted(set(as_tuple(document.resolution))))
-    if not resolutions or min(resolutions) < 8:
-        problems.add("$.resolution", "needs at least one value, none below 8")
     space = SearchSpace(
         name=document.name,
         description=document.description,
-        resolutions=resolutions,
+        resolutions=read_resolutions(document, problems),
         stem=read_stem(document, problems),
         stages=read_stages(document, problems),
         heads=read_heads(document, problems),
+        tied=frozenset(document.tied),
         seed_documents=document.seeds,
     )
     problems.raise_if_any(source)
-    for name, given in document.seeds.items():
-        _check_seed(space, name, given, problems)
+    places = [space.stem, *(f.fields for stage in space.stages for f in stage.families), *space.heads.values()]
+    check_space_ties(document.tied, places, problems)
+    check_distinct(space.resolutions, space.stem, space.stages, problems)
+    check_seeds(document.seeds, space.parameters, problems)
     problems.raise_if_any(source)
     return space
 
 
-def kind_name(stage: StageOptions, i: int, j: int, families: Sequence[Family]) -> str:
+def _kind_name(stage: StageOptions, i: int, j: int) -> str:
     """Return the name of the question which family stands at block `j` of stage `i`."""
-    # The first block has its own question where fewer families can open the stage.
-    shared = "kind" in stage.tied and len(families) == len(stage.families)
-    return f"s{i}.kind" if shared else f"s{i}.b{j}.kind"
+    return f"s{i}.kind" if stage.shares_kind(j) else f"s{i}.b{j}.kind"
 
 
-def field_name(stage: StageOptions, i: int, j: int, kind: str, name: str) -> str:
-    """Return the name of the question what a field of block `j` of stage `i` is."""
-    return f"s{i}.{kind}.{name}" if name in stage.tied else f"s{i}.b{j}.{kind}.{name}"
-
-
-def product_of(fields: Mapping[str, Values]) -> int:
-    """Count the combinations of independent choices."""
-    total = 1
-    for values in fields.values():
-        total *= len(values)
-    return total
-
-
-def _compose_block(stage: StageOptions, i: int, j: int, out_chs: int, pick: Pick) -> Block:
-    families = stage.families_at(j)
-    kind = pick(kind_name(stage, i, j, families), tuple(f.kind for f in families))
-    family = next(f for f in families if f.kind == kind)
-    fields = {name: pick(field_name(stage, i, j, kind, name), v) for name, v in family.fields.items()}
-    if family.block.reshapes:
-        fields["stride"] = stage.stride if j == 0 else 1
-    return family.block(out_chs=out_chs, **fields)  # type: ignore[call-arg]
-
-
-def _is_number(values: Values) -> bool:
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-
-
-def _least(values: Values, rng: random.Random | None = None) -> Any:
-    if _is_number(values):
-        return min(values)
-    return rng.choice(values) if rng else values[0]
-
-
-def _greatest(values: Values, rng: random.Random | None = None) -> Any:
-    if _is_number(values):
-        return max(values)
-    return rng.choice(values) if rng else values[-1]
-
-
-def _middle(values: Values) -> Any:
-    return sorted(values)[len(values) // 2] if _is_number(values) else values[0]
-
-
-_EXTREMES: Mapping[str, Callable[[Values], Any]] = {
-    "smallest": _least,
-    "middle": _middle,
-    "largest": _greatest,
-}
-
-
-def _seed_pick(given: Mapping[str, Any]) -> Pick:
-    def pick(name: str, values: Values) -> Any:
-        parts = name.split(".")
-        keys = [name, ".".join(parts[-2:]), parts[-1]]
-        answer = next((given[key] for key in keys if key in given), given.get("all", "middle"))
-        for option in as_tuple(answer):
-            if option in values:
-                return values[values.index(option)]
-            if option in _EXTREMES:
-                return _EXTREMES[option](values)
-        return values[0]
-
-    return pick
-
-
-def _check_seed(space: SearchSpace, name: str, given: Mapping[str, Any], problems: Problems) -> None:
-    questions = {key for q in space.parameters for key in (q, ".".join(q.split(".")[-2:]), q.split(".")[-1])}
-    for key in given:
-        if key not in questions | {"all"}:
-            problems.add(f"$.seeds.{name}.{key}", "answers no open question of this space")
+def _read_block(family: Family, block: Block, in_chs: int, side: int) -> Params | None:
+    """Return the choices of a family that make a block; None if none do."""
+    if family.kind != block.kind:
+        return None
+    found: Params = {}
+    for name, values in family.fields.items():
+        value = getattr(block, name)
+        if value not in values:  # the block is canonical, the choice need not be
+            made = {v: canonical(replace(block, **{name: v}), in_chs, side) for v in values}  # type: ignore[type-var]
+            value = next((v for v in values if made[v] == block), None)
+            if value is None:
+                return None
+        found[name] = value
+    return found

@@ -16,7 +16,7 @@ CHOICES = {
     "cheap_kernel_size": [3, 5],
     "exp_ratio": [2, 3.5],
     "mlp_ratio": [1, 2],
-    "bottle_ratio": [0.5, 1],
+    "bottle_ratio": [1, 2],
     "group_width": [4, 8],
     "num_heads": [1, 2],
     "head_dim": [8],
