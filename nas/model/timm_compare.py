@@ -33,9 +33,10 @@ def described(root: nn.Module, *, attributes: bool = False) -> dict[str, str]:
     """
     found = {}
     for path, module in root.named_modules():
-        if (path or attributes) and not path.startswith(_UNCOMPARED) and type(module).__name__ not in _TRAINING_ONLY:
-            found[path or "the model"] = _description(module, attributes)
-    return found
+        if path and not path.startswith(_UNCOMPARED) and type(module).__name__ not in _TRAINING_ONLY:
+            found[path] = _description(module, attributes)
+    # The root says least, so it is compared last.
+    return {**found, "the model": _description(root, attributes)} if attributes else found
 
 
 def require_equal(theirs: Mapping[str, str], ours: Mapping[str, str]) -> None:
