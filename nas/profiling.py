@@ -77,8 +77,12 @@ def profile_device(order: ProfileOrder, engine: Engine, watch: Watch) -> Profile
     torch.set_num_threads(1)  # exporting should not disturb what is measured
     profiler = Profiler(engine, file, spaces, seed=order.seed, name=name)
     budget = Budget(order.minutes * 60, order.samples)
+
+    def progress(spent: float, note: str) -> None:
+        watch.progress("measuring", min(spent, budget.seconds), budget.seconds, note)
+
     try:
-        profiler.run(budget, lambda spent, note: watch.progress("measuring", min(spent, budget.seconds), budget.seconds, note))
+        profiler.run(budget, progress)
     except KeyboardInterrupt:
         watch.say(f"stopped after {len(file.measured)} samples; the same command continues")
     found = profiler.evidences()

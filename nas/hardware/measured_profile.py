@@ -129,7 +129,7 @@ def left_out(
     fitter: Fitter,
     networks: Sequence[MeasuredNetwork],
     always: Sequence[MeasuredNetwork] = (),
-    progress: Callable[[float, float], None] = lambda done, total: None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> tuple[list[float], str]:
     """Predict each network by a fit without it, and say how it was left out.
 
@@ -146,7 +146,8 @@ def left_out(
         predictor = fitter([*inside, *always])
         for i in range(fold, len(networks), folds):
             predicted[i] = predictor(networks[i])
-        progress(fold + 1, folds)
+        if progress is not None:
+            progress(fold + 1, folds)
     method = "leave-one-network-out" if folds == len(networks) else f"{folds}-fold cross-validation over networks"
     return predicted, method
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Protocol
 
-from nas.cli.commands import export, predict, report, search, spaces, targets, zoo
+from nas.cli.commands import export, predict, profile, report, search, spaces, targets, zoo
 
 
 class Command(Protocol):
@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Command] = {
     "search": search,
     "export": export,
     "predict": predict,
+    "profile": profile,
     "targets": targets,
     "spaces": spaces,
     "zoo": zoo,

@@ -42,9 +42,7 @@ class LiteRT:
         threads = self.settings.threads or 1
         interpreter = _interpreter(to_tflite(module, input_shape, self.settings.precision), threads)
         _feed(interpreter, random_image(input_shape))
-        return time_call(
-            interpreter.invoke, seconds=seconds, min_runs=_MIN_RUNS, max_runs=_MAX_RUNS, threads=threads
-        )
+        return time_call(interpreter.invoke, seconds=seconds, min_runs=_MIN_RUNS, max_runs=_MAX_RUNS, threads=threads)
 
 
 def _interpreter(model: bytes, threads: int) -> Any:
