@@ -1,4 +1,4 @@
-"""The folder of a trained network: ``architecture.json`` and ``weights.safetensors``.
+"""The folder of a trained network: ``architecture.json`` and ``model.safetensors`` (the name that timm looks for).
 
 The weights carry the digest of their architecture, so that the two files cannot be mixed up unnoticed.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nas.space.architecture import Architecture
 
 _ARCHITECTURE = "architecture.json"
-_WEIGHTS = "weights.safetensors"
+_WEIGHTS = "model.safetensors"
 
 
 def save_winner(folder: Path, architecture: Architecture, network: nn.Module) -> None:
@@ -37,9 +37,11 @@ def load_winner(folder: Path) -> tuple[Architecture, nn.Module]:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: not found; has this run finished?")
     torch_compat.prepare()
+    from nas.blocks.user import load_run_blocks
     from nas.model.network import build
     from nas.space.architecture import load_architecture
 
+    load_run_blocks(folder.parent)
     architecture = load_architecture(folder / _ARCHITECTURE)
     network = build(architecture)
     load_weights(network, folder / _WEIGHTS, digest=architecture.digest)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs, schema
-from nas.errors import UserError
+from nas.errors import NasError, UserError
 from nas.runs import RunDirectory
 from nas.search import cluster
 from nas.search.config import SearchConfig, config_document, read_config
@@ -46,6 +46,7 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
     Raises:
         UserError: if something asked for is wrong, or a run of that name exists.
     """
+    from nas.blocks.user import loaded_file
     from nas.export.formats import exporter
     from nas.search.defaults import plan
 
@@ -58,6 +59,8 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
     config = plan(wishes)
     stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
     with RunDirectory.create(runs_dir, name or runs.free_name(runs_dir, stem)) as run:
+        if config.blocks is not None:
+            run.write_text(runs.BLOCKS, loaded_file(config.blocks).source)
         run.write_yaml(runs.CONFIG, config_document(config))
         return _run(config, run, watch)
 
@@ -68,7 +71,10 @@ def resume(path: Path, watch: Watch) -> Outcome:
     Raises:
         UserError: if there is no such run, or another process writes it.
     """
+    from nas.blocks.user import load_run_blocks
+
     config = read_config(path / runs.CONFIG)
+    load_run_blocks(path)
     with RunDirectory.open(path) as run:
         return _run(config, run, watch)
 
@@ -88,12 +94,17 @@ def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
 
 def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     from nas.export.run import export_run
+    from nas.export.winner import describe_winner
     from nas.report import write_report
     from nas.search.engine import search
 
     started = time.perf_counter()
     search(config, run, watch)
     exporting = time.perf_counter()
+    try:
+        describe_winner(run.path)
+    except NasError as error:  # a block from a file of the user's may need more than that file
+        watch.say(f"winner   not described for timm: {error}")
     verifications = export_run(run.path, config.formats)
     result = run.read_json(runs.RESULT)
     result["verification"] = [schema.to_dict(v) for v in verifications]

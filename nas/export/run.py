@@ -1,7 +1,8 @@
 """Exporting and verifying: any module, or the winner of a run.
 
-Files land in the run's ``export`` folder, beside ``verification.json``. A file that does not compute what
-PyTorch computes is kept with the suffix ``.rejected``: to be looked at, and never deployed by accident.
+Files (and folders, where a format is one) land in the run's ``export`` folder, beside ``verification.json``. One that
+does not compute what PyTorch computes is kept with the suffix ``.rejected``: to be looked at, and never deployed by
+accident.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from nas.schema import to_dict
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from nas.data import ImageData
     from nas.space.architecture import Architecture
 
 VERIFIED_IMAGES = 64
@@ -63,7 +66,7 @@ def export_module(
     verification = Verification(
         format=format_name,
         file=path.name,
-        file_bytes=unverified.stat().st_size,
+        file_bytes=size_bytes(unverified),
         max_abs_difference=found.max_abs,
         relative_difference=found.relative,
         tolerance=chosen.tolerance,
@@ -86,10 +89,13 @@ def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
     for name in formats:
         exporter(name)
     from nas.artefacts import load_winner
+    from nas.data.batches import EvaluationBatches
 
     architecture, network = load_winner(run_dir / "winner")
     result = read_result(run_dir)
-    images, facts = _held_out(result, architecture)
+    data = run_data(result, architecture)
+    images, _ = next(iter(EvaluationBatches(data, "search", batch_size=VERIFIED_IMAGES, workers=0)))
+    facts = model_facts(data, architecture, result)
     folder = run_dir / "export"
     return [export_module(network, name, folder, facts=facts, images=images) for name in formats]
 
@@ -98,11 +104,23 @@ def _settle(verification: Verification, unverified: Path, path: Path) -> None:
     """Record the outcome and give the file the name it has earned."""
     record(path.parent, verification)
     if verification.passed:
-        unverified.replace(path)
+        _move(unverified, path)
         return
     rejected = path.with_name(path.name + ".rejected")
-    unverified.replace(rejected)
+    _move(unverified, rejected)
     raise NasError(f"{verification.summary()}; kept as {rejected}")
+
+
+def size_bytes(path: Path) -> int:
+    """Return the size of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _move(path: Path, to: Path) -> None:
+    if to.is_dir():  # a full folder cannot be replaced
+        shutil.rmtree(to)
+    path.replace(to)
 
 
 def record(folder: Path, verification: Verification) -> None:
@@ -130,19 +148,33 @@ def read_result(run_dir: Path) -> dict[str, Any]:
     return result
 
 
-def _held_out(result: dict[str, Any], architecture: Architecture) -> tuple[Tensor, ModelFacts]:
-    """Return images of the search split, and what the file says; the test split is not touched."""
+def run_data(result: Mapping[str, Any], architecture: Architecture) -> ImageData:
+    """Load what a run's winner was trained on, at its resolution."""
     from nas.data import load_data
-    from nas.data.batches import EvaluationBatches
 
-    data = load_data(result["data"], resolution=architecture.resolution, seed=result["seed"])
-    images, _ = next(iter(EvaluationBatches(data, "search", batch_size=VERIFIED_IMAGES, workers=0)))
-    facts = ModelFacts(
+    root = result.get("data_root")
+    return load_data(
+        result["data"],
+        resolution=architecture.resolution,
+        seed=result["seed"],
+        root=None if root is None else Path(root),
+    )
+
+
+def model_facts(data: ImageData, architecture: Architecture, result: Mapping[str, Any]) -> ModelFacts:
+    """Return what files say about the winner of a run.
+
+    Args:
+        data: what it was trained on.
+        architecture: what it is.
+        result: the run's ``result.json``.
+    """
+    return ModelFacts(
         resolution=architecture.resolution,
         class_names=data.class_names,
         mean=data.mean,
         std=data.std,
         digest=architecture.digest,
         macs=(result.get("winner") or {}).get("macs"),
+        architecture=architecture,
     )
-    return images, facts

@@ -54,6 +54,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "target": target.profile.name,
         "space": config.space,
         "data": config.data,
+        "data_root": config.data_root,
         "seed": config.seed,
         "versions": versions(),
         "budget": {

@@ -70,7 +70,7 @@ def test_a_search_leaves_everything_behind(wishes: Wishes, tmp_path: Path) -> No
     assert winner["accuracy_per_gmac"] == pytest.approx(100 * winner["search_accuracy"] / (winner["macs"] / 1e9))
     assert result["baselines"][0]["name"] == "plain"
     assert result["verdict"]
-    for name in ("config.yaml", "study.journal", "report.html", "report.md", "winner/weights.safetensors"):
+    for name in ("config.yaml", "study.journal", "report.html", "report.md", "winner/model.safetensors"):
         assert (outcome.path / name).stat().st_size > 0
     assert read_config(outcome.path / runs.CONFIG).seed == 0
 

@@ -1,0 +1,182 @@
+"""timm's own format: a folder with ``config.json``, ``model.safetensors`` and, where timm has no such model, a module.
+
+The folder is what `timm.create_model("local-dir:...")` reads. A network that timm has needs nothing else; of any
+other, the module beside the weights registers it, and importing it comes first.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas import runs, torch_compat
+from nas.errors import NasError
+from nas.export.formats import ModelFacts
+from nas.export.timm_module import NAME, module_source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas.export.formats import Run
+    from nas.space.architecture import Architecture
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+MODULE = f"{NAME}.py"
+_MAX_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class TimmExporter:
+    """Writes the folder; runs it in a Python process that cannot import this package."""
+
+    suffix: str = ".timm"
+    batch_sizes: tuple[int, ...] = (64,)  # one process a batch; plain PyTorch knows no other difference
+    tolerance: float = 1e-5
+    folds: bool = False  # the module beside it builds what was trained
+
+    def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
+        """Write `module` into the folder `path`, whole or not at all.
+
+        Raises:
+            NasError: if the facts have no architecture, or a block's source cannot stand alone.
+        """
+        from safetensors.torch import save
+
+        texts = documents(facts)
+        # A copy each: safetensors refuses views and tensors that share memory.
+        tensors = {name: t.detach().clone().contiguous() for name, t in module.state_dict().items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            runs.write_atomic(partial / WEIGHTS, save(tensors, metadata={"digest": facts.digest}))
+            for name, text in texts.items():
+                runs.write_atomic(partial / name, text.encode())
+            partial.chmod(0o755)  # mkdtemp's folders are private
+            shutil.rmtree(path, ignore_errors=True)
+            partial.replace(path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def load(self, path: Path) -> Run:
+        """Return a function that loads `path` with timm in a process of its own and runs images through it."""
+        return lambda images: _run_apart(path, images)
+
+
+EXPORTER = TimmExporter()
+
+
+def documents(facts: ModelFacts) -> dict[str, str]:
+    """Return what stands beside the weights, by file name.
+
+    Raises:
+        NasError: if the facts have no architecture, or a block's source cannot stand alone.
+    """
+    architecture = facts.architecture
+    if architecture is None:
+        raise NasError("timm: a network can be written only with its architecture")
+    name = published_name(architecture)
+    cfg = pretrained_cfg(architecture, facts)
+    config = {
+        "architecture": name or NAME,
+        "num_classes": architecture.num_classes,
+        "num_features": architecture.features,
+        **({"label_names": list(facts.class_names)} if facts.class_names else {}),
+        "pretrained_cfg": cfg,
+    }
+    texts = {CONFIG: json.dumps(config, indent=1, ensure_ascii=False) + "\n"}
+    return texts if name else {**texts, MODULE: module_source(architecture, cfg)}
+
+
+def published_name(architecture: Architecture) -> str | None:
+    """Return what timm calls a network that is one of the zoo up to resolution and classes; None for any other.
+
+    Networks whose weights timm names otherwise are none of timm's.
+    """
+    from nas.model.timm_names import timm_from_ours
+    from nas.model.zoo import PAPERS, zoo_architecture
+
+    sizes = {"resolution": architecture.resolution, "num_classes": architecture.num_classes}
+    for name in PAPERS:
+        if zoo_architecture(name, **sizes) == architecture:
+            weights = _names(architecture)
+            return name if timm_from_ours(architecture, weights).keys() == weights.keys() else None
+    return None
+
+
+def pretrained_cfg(architecture: Architecture, facts: ModelFacts) -> dict[str, Any]:
+    """Return how timm prepares images for the network, and where its ends are."""
+    return {
+        "input_size": (len(facts.mean), architecture.resolution, architecture.resolution),
+        "fixed_input_size": architecture.stem.kind == "tokens",
+        "interpolation": "bilinear",
+        "crop_pct": 1.0,
+        "crop_mode": "center",
+        "mean": tuple(facts.mean),
+        "std": tuple(facts.std),
+        "num_classes": architecture.num_classes,
+        "first_conv": "conv_stem",
+        "classifier": "classifier",
+    }
+
+
+def _names(architecture: Architecture) -> dict[str, Any]:
+    import torch
+
+    from nas.model.network import assemble
+
+    with torch.device("meta"):
+        return dict(assemble(architecture).state_dict())
+
+
+def _run_apart(folder: Path, images: Any) -> Any:
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as scratch:
+        given, found = Path(scratch) / "images.npy", Path(scratch) / "logits.npy"
+        np.save(given, images)
+        # Isolated (-I): neither the folder it is started in nor the user's paths count. No bytecode (-B) in the folder.
+        command = [sys.executable, "-I", "-B", "-c", LOADER, str(torch_compat.__file__), str(folder.absolute())]
+        try:
+            done = subprocess.run(
+                [*command, str(given), str(found)], capture_output=True, text=True, check=False, timeout=_MAX_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise NasError(f"{folder}: loading it with timm alone took over {_MAX_SECONDS} s") from None
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise NasError(f"{folder}: it does not load with timm alone: {lines[-1]}")
+        return np.load(found)
+
+
+LOADER = """
+import sys
+from pathlib import Path
+
+sys.modules["nas"] = None  # importing it fails from here on
+compat, folder, given, found = sys.argv[1:]
+mended = {"__name__": "compat", "__file__": compat}
+exec(compile(Path(compat).read_text(), compat, "exec"), mended)  # makes timm importable beside any torchvision
+mended["prepare"]()
+
+import numpy as np
+import timm
+import torch
+
+torch.set_num_threads(1)
+module = next(Path(folder).glob("*.py"), None)
+if module is not None:
+    sys.path.insert(0, folder)
+    __import__(module.stem)
+model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+with torch.inference_mode():
+    np.save(found, model(torch.from_numpy(np.load(given))).numpy())
+"""
+"""What that process runs, with the files of `nas.torch_compat`, the folder, the images and the logits."""
