@@ -62,12 +62,15 @@ def predict_architecture(target: str, path: Path, resolution: int | None) -> dic
     """
     from dataclasses import replace
 
+    from nas.blocks.user import load_run_blocks
     from nas.cost.cost import CostModel
     from nas.hardware.predictor import LatencyPredictor
     from nas.hardware.profile import load_profile
     from nas.space.architecture import load_architecture
 
     profile = load_profile(target)
+    if path.absolute().parent.name == "winner":
+        load_run_blocks(path.absolute().parents[1])
     architecture = load_architecture(path)
     if resolution is not None:
         try:

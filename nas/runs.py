@@ -24,6 +24,7 @@ from nas import schema
 from nas.errors import UserError
 
 CONFIG = "config.yaml"
+BLOCKS = "blocks.py"
 CANDIDATES = "candidates.jsonl"
 JOURNAL = "study.journal"
 RESULT = "result.json"

@@ -2,7 +2,7 @@
 
 A family is a frozen dataclass (the description that stands in YAML and JSON) whose `build` makes a plain
 `nn.Module` from timm parts. Costs, latency, weight sharing and export are read from that module, so a new family
-is one new file in this folder that defines ``BLOCK``.
+is one new file in this folder that defines ``BLOCK``. A file outside the package is loaded by `nas.blocks.user`.
 
 Where slices of leading channels are not enough for weight sharing, a family may have a class attribute ``packed``: by
 the name of a weight, of how many equal parts each of its dimensions consists (`nas.model.slicing`).
@@ -55,9 +55,18 @@ class Block(Protocol):
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
 
 
-@functools.cache
 def block_types() -> Mapping[str, type[Block]]:
-    """Return every block family by its kind."""
+    """Return every block family by its kind: those of the package, and those registered in this process."""
+    return _families()
+
+
+def register(family: type[Block]) -> None:
+    """Make a family from outside the package known to this process (see `nas.blocks.user`)."""
+    _families()[family.kind] = family
+
+
+@functools.cache
+def _families() -> dict[str, type[Block]]:
     found: dict[str, type[Block]] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")

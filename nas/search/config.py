@@ -68,6 +68,7 @@ class SearchConfig:
         effort: how much work to do.
         workers: where to do it.
         formats: what the winner is exported to.
+        blocks: digest of the file of block families that lies in the run as ``blocks.py``; None if there is none.
     """
 
     target: str
@@ -84,6 +85,7 @@ class SearchConfig:
     seed: int = 0
     workers: Workers = field(default_factory=Workers)
     formats: tuple[str, ...] = ("onnx",)
+    blocks: str | None = None
 
     @property
     def root(self) -> Path | None:

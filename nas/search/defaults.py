@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nas.blocks.user import load_blocks
 from nas.data import ImageData, load_data
 from nas.data.load import absolute
 from nas.errors import UserError
@@ -30,6 +31,7 @@ class Wishes:
     Attributes:
         target: name or path of a hardware profile.
         data: what `nas.data.load_data` takes.
+        blocks: path of a file that defines block families of the user's own.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
     """
 
@@ -49,6 +51,7 @@ class Wishes:
     finalist_epochs: int | None = None
     workers: Workers = Workers()
     formats: tuple[str, ...] = ("onnx",)
+    blocks: str | None = None
 
 
 def plan(wishes: Wishes) -> SearchConfig:
@@ -58,6 +61,7 @@ def plan(wishes: Wishes) -> SearchConfig:
         UserError: if something named does not exist, or nothing of the space is left on the target.
         InfeasibleError: if no architecture keeps the constraints.
     """
+    blocks = None if wishes.blocks is None else load_blocks(Path(wishes.blocks))
     target = load_target(wishes.target)
     # What the run keeps means the same in every folder: it may be resumed, or evaluated by workers, elsewhere.
     spec, root = absolute(wishes.data, None if wishes.data_root is None else Path(wishes.data_root))
@@ -87,6 +91,7 @@ def plan(wishes: Wishes) -> SearchConfig:
         seed=wishes.seed,
         workers=wishes.workers,
         formats=wishes.formats,
+        blocks=None if blocks is None else blocks.digest,
         **({"sampler": wishes.sampler} if wishes.sampler else {}),
     )
 

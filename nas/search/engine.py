@@ -29,7 +29,7 @@ from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
 from nas.search.study import Study
 from nas.search.supernet_evaluator import SupernetSpec
-from nas.search.supernets import trained_supernet
+from nas.search.supernets import own_blocks, trained_supernet
 from nas.search.target import Field, Target, load_target, search_field
 from nas.search.watch import Watch
 from nas.space.space import load_space
@@ -132,7 +132,7 @@ def _explore(
         watch.progress("search", counts.evaluated + counts.failed, wanted, note)
 
     # Ray's workers run in folders of their own.
-    spec = SupernetSpec(where.full, weights.absolute(), config.data, config.root, config.seed)
+    spec = SupernetSpec(where.full, weights.absolute(), config.data, config.root, config.seed, own_blocks(where.full))
     watch.progress("search", study.counts.evaluated, wanted, "starting workers")
     outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
     if outcome == "interrupted":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.blocks.user import BlockFile
 from nas.errors import UserError
 from nas.space.space import SearchSpace
 
@@ -30,6 +31,7 @@ class SupernetSpec:
         data: what `nas.data.load_data` takes.
         data_root: folder that relative data names are looked for in.
         data_seed: decides the splits.
+        blocks: files of block families that the space needs beside those of the package.
         content: the weights file's bytes, where workers may not see the file.
     """
 
@@ -38,6 +40,7 @@ class SupernetSpec:
     data: str
     data_root: Path | None
     data_seed: int
+    blocks: tuple[BlockFile, ...] = ()
     content: bytes | None = None
 
     def build(self) -> SupernetEvaluator:
@@ -45,6 +48,8 @@ class SupernetSpec:
         from nas.data import load_data
         from nas.model.supernet import Supernet
 
+        for file in self.blocks:
+            file.load()
         data = load_data(self.data, resolution=max(self.space.resolutions), seed=self.data_seed, root=self.data_root)
         supernet = Supernet(self.space).eval()
         load_supernet(supernet, self.content if self.content is not None else self.weights)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from nas.cli.answers import print_json
+from nas.cli.blocks import add_blocks_flag, load_named
 from nas.cli.values import whole
 
 HELP = "predict cost and latency of a network on a target"
@@ -23,6 +24,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--architecture", metavar="FILE", help="an architecture in JSON or YAML")
     parser.add_argument("--resolution", type=whole, metavar="R", help="side of the image (default: the network's own)")
     parser.add_argument("--kernels", type=whole, default=10, metavar="N", help="slowest kernels shown (default: 10)")
+    add_blocks_flag(parser)
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
@@ -30,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run ``nas predict``."""
     from nas.prediction import predict_architecture, predict_timm
 
+    load_named(arguments)
     if arguments.model is not None:
         found = predict_timm(arguments.target, arguments.model, arguments.resolution)
     else:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from nas.cli.blocks import add_blocks_flag
 from nas.cli.values import count, gpus, names, points, positive, seed, share, whole
 from nas.errors import UserError, unknown_name
 
@@ -16,6 +17,7 @@ EXAMPLES = """examples:
   nas search --target pixel4-cpu --data ./photos --latency-ms 20
   nas search --target coral-edgetpu --data torch/cifar10+download --data-root ~/data
   nas search --target jetson-orin --ray-address auto             on the Ray cluster of this machine
+  nas search --target jetson-orin --blocks my_blocks.py --space ./my_space.yaml
   nas search --resume runs/jetson-orin-tiny-hybrid               continue after Ctrl-C or a crash
 """
 
@@ -28,6 +30,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--data", default="digits", metavar="DATA", help=_DATA)
     data.add_argument("--data-root", metavar="DIR", help="folder that relative data names are looked for in")
     data.add_argument("--space", metavar="NAME", help="search space: a name (see nas spaces) or a YAML file")
+    add_blocks_flag(data)
     budget = parser.add_argument_group("budget (hard limits, checked before any training)")
     budget.add_argument("--latency-ms", type=positive, metavar="MS", help="default: derived from space and target")
     budget.add_argument("--macs", type=count, metavar="N", help="multiply-adds of one image; 5M and 1.2G work too")
@@ -101,7 +104,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     workers = Workers(arguments.ray_address, arguments.workers, arguments.cpus_per_trial, arguments.gpus_per_trial)
     executor(workers)  # refuses an illegal address before any work
     same = (
-        *("target", "data", "data_root", "space", "sampler", "select", "seed", "smoke"),
+        *("target", "data", "data_root", "space", "blocks", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
     )
     return Wishes(
