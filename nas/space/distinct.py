@@ -68,6 +68,7 @@ def _clash(first: Family, second: Family, stride: int, places: Sequence[tuple[in
     families = (first,) if first is second else (first, second)
     if first is second and all(len(first.fields[name]) == 1 for name in rounded):
         return None
+    open_ones = [name for name in rounded if len({*first.fields[name], *second.fields[name]}) > 1]
     kept = places if "window_size" in rounded else sorted({(i, o, 0) for i, o, _ in places})
     shape: dict[str, Any] = {"stride": stride} if first.block.reshapes else {}
     for fixed in product(*common.values()):
@@ -78,7 +79,7 @@ def _clash(first: Family, second: Family, stride: int, places: Sequence[tuple[in
                 for values in product(*(family.fields[name] for name in rounded)):
                     given = dict(zip(rounded, values, strict=True))
                     block = canonical(family.block(**own, **given), in_chs, side)
-                    text = f"{family.name} " + ", ".join(f"{name} {value:g}" for name, value in given.items())
+                    text = f"{family.name} " + ", ".join(f"{name} {given[name]:g}" for name in open_ones)
                     if block in seen:
                         where = f"{in_chs} channels in, {out_chs} out" + (f", a map of {side}x{side}" if side else "")
                         return f"{seen[block].strip()} and {text.strip()} make the same network ({where})"
