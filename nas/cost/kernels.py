@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
+
+from nas.cost.layout import with_reorders
+from nas.cost.rewrite import chain, is_view, readers, simplify
+from nas.cost.rules import IMAGE_LAYOUT, Layout
+from nas.cost.rules import FusionRules as FusionRules
 
 if TYPE_CHECKING:  # reading a hardware profile must not import torch
     from nas.cost.ops import Op, Trace
 
 _POOLS = frozenset({"mean", "sum", "amax", "avg_pool", "max_pool", "adaptive_avg_pool"})
 _NORMS = frozenset({"batch_norm", "layer_norm", "group_norm"})
-_COPIES = frozenset({"reshape", "transpose", "copy", "cat", "slice", "pad", "roll", "index"})
+_COPIES = frozenset(
+    {"reshape", "transpose", "copy", "cat", "slice", "pad", "roll", "index", "split", "swap", "reorder"}
+)
 _RESIZES = frozenset({"upsample_nearest", "upsample_bilinear", "upsample_bicubic"})
 _OWN_KIND = frozenset({"linear", "matmul", "attention", "softmax"})
 
@@ -20,19 +27,6 @@ KINDS = (
     *("conv", "conv_dw", "conv_pw", "conv_group", "linear", "matmul", "attention"),
     *("softmax", "norm", "pool", "elementwise", "copy", "resize"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FusionRules:
-    """What an engine joins into one kernel, as data.
-
-    Attributes:
-        absorb: by the first operation of a kernel, the operations that may follow inside it.
-        free: operations that cost nothing, such as reshapes of a contiguous map.
-    """
-
-    absorb: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    free: tuple[str, ...] = ("reshape",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +72,64 @@ class Kernel:
 
 def fuse(trace: Trace, rules: FusionRules) -> tuple[Kernel, ...]:
     """Join the operations of a trace into kernels by an engine's rules."""
-    readers = _readers(trace, rules)
+    return fuse_part(trace, rules, IMAGE_LAYOUT)[0]
+
+
+def fuse_part(trace: Trace, rules: FusionRules, entry: Layout) -> tuple[tuple[Kernel, ...], Layout]:
+    """Join the operations of a part of a network, given the memory layout of the map it takes.
+
+    Returns:
+        The kernels, and the layout of the map the part gives: the `entry` of the next part.
+    """
+    ops, exit_layout = simplify(trace.ops, rules), entry
+    if rules.blocked is not None:
+        ops, exit_layout = with_reorders(ops, rules.blocked, entry)
+    groups = _groups(_without_views(ops, rules), rules)
+    return tuple(_kernel(part) for group in groups for part in _taken_apart(group, rules)), exit_layout
+
+
+def _without_views(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
+    """Leave out what costs nothing: its readers read what it reads."""
+    source: dict[int, int] = {}
+    left: list[Op] = []
+    for op in ops:
+        inputs = tuple(source.get(value, value) for value in op.inputs)
+        if not is_view(op, rules):
+            left.append(replace(op, inputs=inputs))
+        elif inputs:
+            source[op.output] = inputs[0]
+    return left
+
+
+def _groups(ops: Sequence[Op], rules: FusionRules) -> list[list[Op]]:
+    """Collect the operations that run in one kernel."""
+    counts = readers(ops)
     groups: list[list[Op]] = []
-    maker: dict[int, int] = {}  # value -> index of the group that makes it
-    for op in trace.ops:
-        if op.name in rules.free and op.macs == 0:
-            if op.inputs and op.inputs[0] in maker:
-                maker[op.output] = maker[op.inputs[0]]
-            continue
-        index = _absorbing_group(op, groups, maker, readers, rules)
-        if index is None:
-            index = len(groups)
-            groups.append([])
-        groups[index].append(op)
-        maker[op.output] = index
-    return tuple(_kernel(group) for group in groups)
+    maker: dict[int, list[Op]] = {}  # value -> the group that makes it
+    for op in ops:
+        group = next(
+            (maker[v] for v in op.inputs if v in maker and counts[v] == 1 and _takes(maker[v], op, rules)), None
+        )
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(op)
+        maker[op.output] = group
+    return groups
+
+
+def _taken_apart(group: list[Op], rules: FusionRules) -> list[list[Op]]:
+    """Return the kernels of a group: several where an engine has none for an operation that stayed alone."""
+    names = rules.expand_alone.get(group[0].name)
+    if names is None or len(group) > 1:
+        return [group]
+    return [[part] for part in chain(group[0], names)]
+
+
+def _takes(group: Sequence[Op], op: Op, rules: FusionRules) -> bool:
+    """Whether a kernel may go on with `op`."""
+    follows = op.name not in rules.after or group[-1].name in rules.after[op.name]
+    return follows and op.name in rules.absorb.get(group[0].name, ())
 
 
 def kernel_kind(op: Op) -> str:
@@ -107,32 +144,6 @@ def kernel_kind(op: Op) -> str:
         if op.name in names:
             return kind
     return "elementwise"
-
-
-def _readers(trace: Trace, rules: FusionRules) -> Counter[int]:
-    """Count the readers of each value, looking through operations that cost nothing."""
-    source: dict[int, int] = {}
-    counts: Counter[int] = Counter()
-    for op in trace.ops:
-        roots = [source.get(value, value) for value in op.inputs]
-        if op.name in rules.free and op.macs == 0 and roots:
-            source[op.output] = roots[0]
-        else:
-            counts.update(set(roots))
-    for value, root in source.items():
-        counts[value] = counts[root]
-    return counts
-
-
-def _absorbing_group(
-    op: Op, groups: list[list[Op]], maker: dict[int, int], readers: Counter[int], rules: FusionRules
-) -> int | None:
-    """Return the latest group that makes an input read by nothing else and may take the operation."""
-    candidates = sorted({maker[v] for v in op.inputs if v in maker and readers[v] == 1}, reverse=True)
-    for index in candidates:
-        if op.name in rules.absorb.get(groups[index][0].name, ()):
-            return index
-    return None
 
 
 def _kernel(group: list[Op]) -> Kernel:

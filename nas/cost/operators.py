@@ -33,6 +33,7 @@ class ConvAttributes(TypedDict, total=False):
     kernel_size: int
     stride: int
     groups: int
+    padding: int
 
 
 _NAMES: Mapping[str, str] = {
@@ -130,6 +131,9 @@ _IN_PLACE = frozenset(
 )
 
 
+_TAKES_NUMBER = frozenset({"add", "sub", "mul", "div"})
+
+
 def name_of(func: Any) -> str:
     """Return our name of an ATen overload: ``aten.relu_.default`` is ``relu``."""
     base: str = func.overloadpacket.__name__
@@ -166,13 +170,14 @@ def known_result(name: str, func: Any, args: tuple[Any, ...]) -> Any:
         return None
     if name == "batch_norm":
         outputs = len(func._schema.returns)
-        return torch.empty_like(args[0]), *(args[0].new_empty(0) for _ in range(outputs - 1))
+        return _like(func, args[0]), *(args[0].new_empty(0) for _ in range(outputs - 1))
     return _like(func, args[0])
 
 
 def _like(func: Any, tensor: torch.Tensor) -> torch.Tensor:
     writes_into_input = func._schema.name.endswith("_")
-    return tensor if writes_into_input else torch.empty_like(tensor)
+    # empty_like would work out strides in Python, which takes longer than the rest of the call.
+    return tensor if writes_into_input else torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
 
 
 def is_in_place(name: str) -> bool:
@@ -201,11 +206,29 @@ def conv_attributes(name: str, call: Call) -> ConvAttributes:
             "kernel_size": max(weight[2:], default=1),
             "stride": max(stride, default=1),
             "groups": groups,
+            "padding": max(call.args[4], default=0),
         }
     if name in {"linear", "matmul"}:
         a, b = call.shapes[-2:]
-        return {"in_chs": a[-1], "out_chs": b[-1], "kernel_size": 1, "stride": 1, "groups": 1}
+        return {"in_chs": a[-1], "out_chs": b[-1], "kernel_size": 1, "stride": 1, "groups": 1, "padding": 0}
     return {}
+
+
+def transposed_axes(args: tuple[Any, ...], rank: int) -> tuple[int, ...]:
+    """Return the permutation that ``permute``, ``transpose`` or ``t`` does, from its raw arguments."""
+    if len(args) == 2:
+        return tuple(axis % rank for axis in args[1])
+    axes = list(range(rank))
+    first, second = args[1:] if len(args) == 3 else (0, rank - 1)
+    axes[first], axes[second] = axes[second], axes[first]
+    return tuple(axes)
+
+
+def constant_operand(name: str, args: tuple[Any, ...]) -> float | None:
+    """Return the plain number a sum or product takes as its second operand, if it does."""
+    if name in _TAKES_NUMBER and len(args) > 1 and isinstance(args[1], (int, float)):
+        return float(args[1])
+    return None
 
 
 def _is_pointwise(name: str) -> bool:

@@ -12,7 +12,12 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One recorded operation; activations are numbered, weights are only counted."""
+    """One recorded operation; activations are numbered, weights are only counted.
+
+    Attributes:
+        axes: of a transpose, where each dimension of the result comes from.
+        constant: the number that an addition or product takes instead of a second tensor.
+    """
 
     name: str
     macs: int
@@ -26,6 +31,9 @@ class Op:
     kernel_size: int = 0
     stride: int = 0
     groups: int = 0
+    padding: int = 0
+    axes: tuple[int, ...] = ()
+    constant: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def trace_module(module: nn.Module, input_shape: tuple[int, int, int]) -> Trace:
         input_shape: channels, height and width.
     """
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    on_meta = {name: torch.empty_like(t, device="meta") for name, t in tensors.items()}
+    on_meta = {name: t.detach() if t.is_meta else torch.empty_like(t, device="meta") for name, t in tensors.items()}
     recorder = _Recorder(on_meta.values())
     image = torch.empty((1, *input_shape), device="meta")
     recorder.activation(image)
@@ -125,6 +125,8 @@ class _Recorder(TorchDispatchMode):
                     output_shape=tuple(output.shape),
                     weight_elements=sum(t.numel() for t, w in zip(tensors, weights, strict=True) if w),
                     **operators.conv_attributes(name, call),
+                    axes=operators.transposed_axes(args, output.ndim) if name == "transpose" else (),
+                    constant=operators.constant_operand(name, args),
                 )
             )
             size = 0 if alias else output.numel()

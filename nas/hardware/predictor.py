@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nas import schema
 from nas.cost.cost import architecture_parts, trace_part
-from nas.cost.kernels import Kernel, fuse
+from nas.cost.kernels import Kernel, fuse, fuse_part
+from nas.cost.rules import IMAGE_LAYOUT, Layout
 from nas.cost.trace import trace_module
 from nas.hardware.profile import Evidence, HardwareProfile
 from nas.hardware.work import Work, kernel_ms, kernel_work, stream_ms
@@ -78,6 +79,7 @@ class _Part:
     total_ms: float
     weight_bytes: float
     activation_bytes: float
+    exit_layout: Layout
 
 
 class LatencyPredictor:
@@ -91,8 +93,10 @@ class LatencyPredictor:
         """Return the predicted latency alone: the quick path for a search."""
         known = self._parts
         total_ms = weight_bytes = activation_bytes = 0.0
+        layout = IMAGE_LAYOUT
         for key in architecture_parts(architecture):
-            part = known.get(key) or self._add(key)
+            part = known.get((key, layout)) or self._add(key, layout)
+            layout = part.exit_layout
             total_ms += part.total_ms
             weight_bytes += part.weight_bytes
             activation_bytes += part.activation_bytes
@@ -100,16 +104,20 @@ class LatencyPredictor:
 
     def estimate(self, architecture: Architecture) -> LatencyEstimate:
         """Predict the latency of `architecture`, kernel by kernel."""
-        keys = architecture_parts(architecture)
-        return _estimate([self._parts.get(key) or self._add(key) for key in keys], self.profile)
+        parts: list[_Part] = []
+        for key in architecture_parts(architecture):
+            layout = parts[-1].exit_layout if parts else IMAGE_LAYOUT
+            parts.append(self._parts.get((key, layout)) or self._add(key, layout))
+        return _estimate(parts, self.profile)
 
     def estimate_module(self, module: nn.Module, input_shape: tuple[int, int, int]) -> LatencyEstimate:
         """Predict the latency of any module on one image of `input_shape` (channels, height, width)."""
         kernels = fuse(trace_module(module, input_shape), self.profile.fusion)
         return _estimate([_part(kernels, self.profile)], self.profile)
 
-    def _add(self, key: Any) -> _Part:
-        part = self._parts[key] = _part(fuse(trace_part(*key), self.profile.fusion), self.profile)
+    def _add(self, key: Any, layout: Layout) -> _Part:
+        kernels, exit_layout = fuse_part(trace_part(*key), self.profile.fusion, layout)
+        part = self._parts[key, layout] = _part(kernels, self.profile, exit_layout)
         return part
 
 
@@ -119,7 +127,7 @@ def network_latency_ms(kernels: Sequence[Kernel], profile: HardwareProfile) -> f
     return _whole_ms(part.total_ms, part.weight_bytes, part.activation_bytes, profile)
 
 
-def _part(kernels: Sequence[Kernel], profile: HardwareProfile) -> _Part:
+def _part(kernels: Sequence[Kernel], profile: HardwareProfile, exit_layout: Layout = IMAGE_LAYOUT) -> _Part:
     works = [kernel_work(kernel, profile) for kernel in kernels]
     times_ms = tuple(_work_ms(work, profile) for work in works)
     return _Part(
@@ -128,6 +136,7 @@ def _part(kernels: Sequence[Kernel], profile: HardwareProfile) -> _Part:
         total_ms=sum(times_ms),
         weight_bytes=sum(work.weight_bytes for work in works),
         activation_bytes=sum(work.activation_bytes for work in works),
+        exit_layout=exit_layout,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nas.cost.kernels import FusionRules
+from nas.cost.rules import FusionRules, resolve
 from nas.errors import UserError
 from nas.resources import find_yaml, shipped_names
 from nas.schema import load_yaml, read
@@ -180,6 +180,7 @@ class HardwareProfile:
     def __post_init__(self) -> None:
         if self.batch != 1:
             raise ValueError(f"batch must be 1, got {self.batch}: kernels are traced one image at a time")
+        object.__setattr__(self, "fusion", resolve(self.fusion))  # `{engine: NAME}` stands for a file of rules
 
     @property
     def bytes_per_element(self) -> int:
