@@ -23,7 +23,7 @@ LAYERS = (
     {"data", "training"},
     {"search"},
     {"compress", "export"},
-    {"report", "prediction", "profiling", "survey"},
+    {"report", "calibration", "networks", "prediction", "profiling", "survey"},
     {"pipeline"},
     {"cli", "__main__"},
 )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Protocol
 
-from nas.cli.commands import export, predict, profile, report, search, spaces, targets, zoo
+from nas.cli.commands import calibrate, export, predict, profile, report, search, spaces, targets, zoo
 
 
 class Command(Protocol):
@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Command] = {
     "export": export,
     "predict": predict,
     "profile": profile,
+    "calibrate": calibrate,
     "targets": targets,
     "spaces": spaces,
     "zoo": zoo,

@@ -1,0 +1,132 @@
+"""Exported networks give the kernels that tracing their modules gives."""
+
+import random
+from collections import Counter
+
+import pytest
+from onnx import TensorProto, helper
+
+from nas.cost.kernels import fuse
+from nas.cost.onnx_trace import load_onnx, trace_onnx
+from nas.cost.trace import trace_module
+from nas.errors import UserError
+from nas.export.formats import ModelFacts
+from nas.export.onnx import EXPORTER
+from nas.hardware.profile import load_profile
+from nas.model.network import build
+from nas.model.zoo import ZOO
+from nas.space.space import load_space
+
+QUICK = "lcnet_050"
+ZOO_NETWORKS = ("mobilenetv2_050", "mobilenetv3_small_050", "mnasnet_100", "tinynet_e", "mobilenetv4_conv_small")
+SPACE_SEEDS = (0, 1, 2)
+
+
+def kernels(trace):
+    """Return what a predictor takes of each kernel; exporters fold batch norms, so names and weights may differ."""
+    names = ("kind", "macs", "read_elements", "write_elements", "in_chs", "out_chs", "kernel_size", "stride", "groups")
+    found = fuse(trace, load_profile("host-cpu").fusion)
+    copies = {"copy"}  # of contiguous memory: a deployed graph has none
+    return Counter(tuple(getattr(k, n) for n in names) for k in found if not set(k.ops) <= copies)
+
+
+def check(architecture, folder):
+    network = build(architecture, seed=0).eval()
+    path = folder / "model.onnx"
+    EXPORTER.export(network, path, ModelFacts(resolution=architecture.resolution))
+    read = load_onnx(path)
+    size = architecture.resolution
+    traced = trace_module(network, (3, size, size))
+    assert read.input_shape == (3, size, size)
+    assert read.trace.uncovered == ()
+    assert kernels(read.trace) == kernels(traced)
+    assert read.trace.peak_memory_elements == traced.peak_memory_elements
+    assert 0.95 * traced.params < read.trace.params <= traced.params  # batch norms are folded into the weights
+
+
+def test_an_exported_network_has_the_kernels_of_its_module(tmp_path):
+    check(ZOO[QUICK](32, 10), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ZOO_NETWORKS)
+def test_exported_zoo_networks_have_the_kernels_of_their_modules(name, tmp_path):
+    check(ZOO[name](64, 10), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SPACE_SEEDS)
+def test_exported_hybrids_have_the_kernels_of_their_modules(seed, tmp_path):
+    check(load_space("tiny-hybrid").sample(random.Random(seed)), tmp_path)
+
+
+def graph(nodes, inputs=(("image", ["N", 3, 8, 8]),), weights=()):
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs]
+    result = [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)]
+    made = helper.make_graph(nodes, "g", given, result, list(weights))
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)])
+
+
+def names(model, **options):
+    return [op.name for op in trace_onnx(model, **options).trace.ops]
+
+
+def test_activations_that_were_taken_apart_are_put_together():
+    silu = [
+        helper.make_node("Sigmoid", ["image"], ["s"]),
+        helper.make_node("Mul", ["image", "s"], ["out"]),
+    ]
+    assert names(graph(silu)) == ["silu"]
+    limits = [helper.make_tensor(n, TensorProto.FLOAT, [], [v]) for n, v in (("low", 0.0), ("high", 6.0))]
+    clip = [helper.make_node("Clip", ["image", "low", "high"], ["out"])]
+    assert names(graph(clip, weights=limits)) == ["relu6"]
+    other = [helper.make_tensor(n, TensorProto.FLOAT, [], [v]) for n, v in (("low", 0.0), ("high", 1.0))]
+    assert names(graph(clip, weights=other)) == ["clamp"]
+
+
+def test_a_gate_that_others_read_stays():
+    nodes = [
+        helper.make_node("Sigmoid", ["image"], ["s"]),
+        helper.make_node("Mul", ["image", "s"], ["m"]),
+        helper.make_node("Add", ["m", "s"], ["out"]),
+    ]
+    assert names(graph(nodes)) == ["sigmoid", "mul", "add"]
+
+
+def test_what_is_not_known_is_said():
+    trace = trace_onnx(graph([helper.make_node("Celu", ["image"], ["out"])])).trace
+    assert trace.uncovered == ("Celu",)
+    assert [op.name for op in trace.ops] == ["celu"]
+
+
+def test_an_open_size_has_to_be_given():
+    nodes = [helper.make_node("Relu", ["image"], ["out"])]
+    model = graph(nodes, inputs=(("image", ["N", 3, "H", "W"]),))
+    with pytest.raises(UserError, match="--resolution"):
+        trace_onnx(model)
+    assert trace_onnx(model, resolution=16).trace.ops[0].output_shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((("image", [1, 3, 8, 8]), ("other", [1])), "2 inputs"),
+        ((("image", [1, 8]),), "2 dimensions"),
+    ],
+)
+def test_other_networks_are_refused(inputs, message):
+    with pytest.raises(UserError, match=message):
+        trace_onnx(graph([helper.make_node("Relu", ["image"], ["out"])], inputs=inputs))
+
+
+def test_another_resolution_than_the_graphs_is_refused():
+    with pytest.raises(UserError, match="8 pixels wide, not 16"):
+        trace_onnx(graph([helper.make_node("Relu", ["image"], ["out"])]), resolution=16)
+
+
+def test_files_that_are_none_are_refused(tmp_path):
+    with pytest.raises(UserError, match="not found"):
+        load_onnx(tmp_path / "missing.onnx")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(UserError, match="not an ONNX file"):
+        load_onnx(tmp_path / "text.onnx")
