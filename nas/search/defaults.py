@@ -75,6 +75,8 @@ def plan(wishes: Wishes) -> SearchConfig:
     constraints, derived = wishes.constraints, wishes.constraints.latency_ms is None
     if derived:
         constraints = replace(constraints, latency_ms=derive_latency_ms(sampled))
+    if constraints.params is None:  # what does not fit on the chip is not in the restricted space
+        constraints = replace(constraints, params=where.restriction.max_params)
     # Asked once and thrown away: an impossible budget should fail here, not after the supernet is trained.
     Study(left, constraints, target.metrics, seed=wishes.seed, seeds=where.seeds).ask()
     return SearchConfig(
