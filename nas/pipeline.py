@@ -136,6 +136,8 @@ def describe(config: SearchConfig, run: RunDirectory, watch: Watch) -> None:
     watch.say(f"space    {space.name}: {restriction.space.size():.3g} architectures the target can run")
     if restriction.removed:
         watch.say(f"         {len(restriction.removed)} choices removed, such as: {restriction.removed[0]}")
+    if restriction.max_params is not None and config.constraints.params == restriction.max_params:
+        watch.say(f"         at most {restriction.max_params:,} weights, which stay on the chip (else give --params)")
     watch.say(f"budget   {budget_text(config)}")
 
 

@@ -1,4 +1,4 @@
-"""What a target cannot run, read from a trace."""
+"""What a target cannot run or hold, read from a trace and its limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ def unsupported_ops(profile: HardwareProfile, trace: Trace) -> set[str]:
     return {op.name for op in trace.ops} & set(profile.limits.unsupported)
 
 
+def max_params(profile: HardwareProfile) -> int | None:
+    """Return how many weights stay on the chip; None where the target has no such limit."""
+    limit = profile.limits.on_chip_bytes
+    return None if limit is None else int(limit // profile.bytes_per_element)
+
+
 def fits_on_chip(profile: HardwareProfile, params: int) -> bool:
     """Say whether `params` weights stay on the chip; true where the target has no such limit."""
-    limit = profile.limits.on_chip_bytes
-    return limit is None or params * profile.bytes_per_element <= limit
+    limit = max_params(profile)
+    return limit is None or params <= limit

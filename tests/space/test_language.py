@@ -52,7 +52,8 @@ SMALL = {
     ),
     "positions": space(
         "{depth: [1, 2, 3], out_chs: 16, stride: 2, blocks: [{kind: conv}], "
-        "first: [{kind: uib, start_kernel_size: [0, 3], kernel_size: [3, 5]}], rest: [{kind: uib, kernel_size: [0, 3]}]}"
+        "first: [{kind: uib, start_kernel_size: [0, 3], kernel_size: [3, 5]}], "
+        "rest: [{kind: uib, kernel_size: [0, 3]}]}"
     ),
     "positions, kind tied": space(
         "{depth: [1, 3], out_chs: 16, tied: [kind], first: [{kind: ghost, exp_ratio: [2, 3]}], "
