@@ -1,4 +1,4 @@
-"""Predicting one network on one target: any timm model, or an architecture from a file."""
+"""Predicting one network on one target: any timm model, an ONNX file, or an architecture from a file."""
 
 from __future__ import annotations
 
@@ -80,6 +80,28 @@ def predict_architecture(target: str, path: Path, resolution: int | None) -> dic
     cost = CostModel().cost(architecture)
     estimate = LatencyPredictor(profile).estimate(architecture)
     return document(target, str(path), architecture.resolution, cost, estimate)
+
+
+def predict_onnx(target: str, path: Path, resolution: int | None) -> dict[str, Any]:
+    """Predict an ONNX file; its batch norms may be folded already, which its MACs then show.
+
+    Args:
+        target: name or path of a hardware profile.
+        path: of the file.
+        resolution: side of the input image, where the file leaves it open.
+
+    Raises:
+        UserError: if target or file are wrong.
+    """
+    from nas.cost.cost import trace_cost
+    from nas.cost.onnx_trace import load_onnx
+    from nas.hardware.predictor import LatencyPredictor
+    from nas.hardware.profile import load_profile
+
+    profile = load_profile(target)
+    model = load_onnx(path, resolution)
+    estimate = LatencyPredictor(profile).estimate_trace(model.trace)
+    return document(target, str(path), model.input_shape[1], trace_cost(model.trace), estimate, model.trace.uncovered)
 
 
 def timm_module(name: str, resolution: int | None) -> tuple[nn.Module, int]:

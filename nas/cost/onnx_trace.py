@@ -23,25 +23,16 @@ _NAMES: Mapping[str, str] = {
     **{"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Exp": "exp", "Neg": "neg", "Abs": "abs"},
     **{"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "MaxPool": "max_pool", "AveragePool": "avg_pool"},
     **{"GlobalAveragePool": "mean", "Concat": "cat", "Slice": "slice", "Split": "slice", "Gather": "slice"},
-    **{
-        "Transpose": "transpose",
-        "Pad": "pad",
-        "Resize": "upsample_nearest",
-        "Clip": "clamp",
-        "Reciprocal": "reciprocal",
-    },
+    **{"Transpose": "transpose", "Pad": "pad", "Resize": "upsample_nearest", "Clip": "clamp"},
     **{"BatchNormalization": "batch_norm", "LayerNormalization": "layer_norm", "GroupNormalization": "group_norm"},
     **{"Silu": "silu", "Relu6": "relu6", "Where": "where", "Max": "maximum", "Min": "minimum"},
-    **{
-        "Reciprocal": "reciprocal",
-        "ReduceL2": "linalg_vector_norm",
-        "DepthToSpace": "pixel_shuffle",
-        "SpaceToDepth": "pixel_unshuffle",
-    },
+    **{"Reciprocal": "reciprocal", "ReduceL2": "linalg_vector_norm"},
+    **{"DepthToSpace": "pixel_shuffle", "SpaceToDepth": "pixel_unshuffle"},
 }
 _VIEWS = frozenset({"Reshape", "Expand", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout"})
 _MACS_PER_ELEMENT = {"batch_norm": 2, "layer_norm": 5, "group_norm": 5}
 _IN_PLACE = frozenset({"relu", "relu6", "sigmoid", "hard_swish", "hard_sigmoid", "silu", "gelu", "tanh", "batch_norm"})
+_WITH_CONSTANTS = frozenset({"add", "sub", "mul", "div"})
 _NO_WORK = frozenset({"Constant", "Shape", "ConstantOfShape", "Range", "QuantizeLinear", "DequantizeLinear"})
 
 
@@ -216,12 +207,17 @@ class _Reader:
                 "kernel_size": max(weight[2:], default=1),
                 "stride": max(node.attributes.get("strides", (1,))),
                 "groups": groups,
+                "padding": max(node.attributes.get("pads", (0,))),
             }
         if name in ("linear", "matmul"):
             first = self._weights.get(node.inputs[0]) or self._shapes[node.inputs[0]]
             second = self._weights.get(node.inputs[1]) or self._shapes[node.inputs[1]]
             out_chs = second[-2] if node.attributes.get("transB") else second[-1]
             return {"in_chs": first[-1], "out_chs": out_chs, "kernel_size": 1, "stride": 1, "groups": 1}
+        if name == "transpose":
+            return {"axes": tuple(node.attributes.get("perm", ()))}
+        if name in _WITH_CONSTANTS:
+            return {"constant": next((v for v in map(self._scalar, node.inputs) if v is not None), None)}
         return {}
 
 

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nas.cost.kernels import FusionRules
+from nas.cost.rules import FusionRules
 from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
 from nas.hardware.measurements import Setup
 from nas.hardware.predictor import network_latency_ms

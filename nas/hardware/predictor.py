@@ -22,6 +22,7 @@ from nas.hardware.work import Work, kernel_ms, kernel_work, stream_ms
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.cost.ops import Trace
     from nas.space.architecture import Architecture
 
 
@@ -112,8 +113,11 @@ class LatencyPredictor:
 
     def estimate_module(self, module: nn.Module, input_shape: tuple[int, int, int]) -> LatencyEstimate:
         """Predict the latency of any module on one image of `input_shape` (channels, height, width)."""
-        kernels = fuse(trace_module(module, input_shape), self.profile.fusion)
-        return _estimate([_part(kernels, self.profile)], self.profile)
+        return self.estimate_trace(trace_module(module, input_shape))
+
+    def estimate_trace(self, trace: Trace) -> LatencyEstimate:
+        """Predict the latency of a network given as its operations, such as an ONNX file's."""
+        return _estimate([_part(fuse(trace, self.profile.fusion), self.profile)], self.profile)
 
     def _add(self, key: Any, layout: Layout) -> _Part:
         kernels, exit_layout = fuse_part(trace_part(*key), self.profile.fusion, layout)
