@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nas import schema
 from nas.report.numbers import compact, memory, significant
 from nas.report.tables import Table, to_text
 
@@ -75,18 +77,36 @@ def spaces_text(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def space_text(found: Mapping[str, Any]) -> str:
-    """Show one search space."""
+    """Show one search space: its size, what was removed, the costs of random architectures, points of the zoo."""
+    from nas.report.histogram import Histogram, histogram_text
+
     on = f" on {found['target']}" if found["target"] else ""
     lines = [f"{found['name']}{on}: {found['description']}", f"  architectures  {found['size']:,}"]
     lines += [f"  open choices   {found['choices']}", f"  seeds          {', '.join(found['seeds'])}"]
-    names = (("macs", "MACs", compact), ("params", "parameters", compact), ("peak_memory_bytes", "peak memory", memory))
-    rows = [(title, *(write(found[key][q]) for q in _QUARTILES)) for key, title, write in names]
-    if "latency_ms" in found:
-        rows.append(("latency, ms", *(significant(found["latency_ms"][q]) for q in _QUARTILES)))
-    headers = ("of 1,000 random ones", "smallest", "quarter", "median", "three quarters", "largest")
-    table = to_text(Table(headers, tuple(rows)))
-    removed = [f"  removed        {line}" for line in found["removed"]]
-    return "\n".join([*lines, *removed, "", table])
+    lines += [f"  removed        {line}" for line in found["removed"]]
+    points = [point["name"] for point in found["zoo"]]
+    lines += [f"  zoo            {line}" for line in textwrap.wrap(", ".join(points) or "none", _WIDTH)]
+    latency = f"latency on {found['latency_target']}, ms"
+    writes = (
+        ("macs", "MACs", compact),
+        ("params", "parameters", compact),
+        ("peak_memory_bytes", "peak memory", memory),
+    )
+    rows = [
+        (
+            title,
+            write(found["smallest"][key]),
+            *(write(found[key][q]) for q in _QUARTILES),
+            write(found["largest"][key]),
+        )
+        for key, title, write in (*writes, ("latency_ms", latency, significant))
+    ]
+    headers = (f"of {found['samples']:,} random ones", "smallest", *_QUARTILE_NAMES, "largest")
+    lines += ["", to_text(Table(headers, tuple(rows))), "", _EXTREMES]
+    for key, title, write in (("macs", "MACs", compact), ("latency_ms", latency, significant)):
+        bins = schema.read(Histogram, found["histograms"][key])
+        lines += ["", title, histogram_text(bins, write)]
+    return "\n".join(lines)
 
 
 def zoo_text(found: Mapping[str, Any]) -> str:
@@ -115,6 +135,9 @@ _ZOO_NOTES = {
     "?": "? outside the latencies that the profile was fitted to: an extrapolation",
 }
 _QUARTILES = ("min", "q1", "median", "q3", "max")
+_QUARTILE_NAMES = ("least", "quarter", "median", "three quarters", "most")
+_EXTREMES = "smallest, largest: with architectures that have the extreme number in every choice"
+_WIDTH = 100
 
 
 def _errors(evidence: Mapping[str, Any]) -> str:

@@ -82,18 +82,57 @@ def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_space_is_shown_as_a_target_can_run_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("nas.survey.SAMPLES", 20)
+    monkeypatch.chdir(tmp_path)
     whole = asked(["spaces", "tiny-hybrid"], capsys)
     assert whole["size"] == load_space("tiny-hybrid").size()
-    assert "latency_ms" not in whole
-    on_coral = asked(["spaces", "tiny-hybrid", "--target", "coral-edgetpu"], capsys)
+    assert (whole["target"], whole["latency_target"]) == (None, "host-cpu")
+    on_coral = asked(["spaces", "show", "tiny-hybrid", "--target", "coral-edgetpu"], capsys)
+    assert list(tmp_path.iterdir()) == []
     assert on_coral["size"] < whole["size"]
     assert any("hard_swish" in line for line in on_coral["removed"])
     assert on_coral["latency_ms"]["min"] > 0
-    assert main(["spaces", "tiny-hybrid", "--target", "coral-edgetpu"]) == 0
-    assert "latency, ms" in capsys.readouterr().out
+    for key in ("macs", "params", "peak_memory_bytes", "latency_ms"):
+        assert on_coral["smallest"][key] <= on_coral[key]["min"] <= on_coral[key]["max"] <= on_coral["largest"][key]
+    assert sum(on_coral["histograms"]["macs"]["counts"]) == 20
+    assert main(["spaces", "show", "tiny-hybrid", "--target", "coral-edgetpu"]) == 0
+    out = capsys.readouterr().out
+    assert "latency on coral-edgetpu, ms" in out
+    assert "picture  tiny-hybrid-coral-edgetpu.svg" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny-hybrid-coral-edgetpu.svg"]
+
+
+def test_a_picture_takes_the_place_of_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("nas.survey.SAMPLES", 5)
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "tiny-hybrid.svg"
+    other.write_text("<svg/>")
+    assert main(["spaces", "show", "tiny-hybrid"]) == 0
+    assert "picture  none: picture 'tiny-hybrid.svg': the file exists" in capsys.readouterr().out
+    assert main(["spaces", "show", "tiny-hybrid", "--picture", str(other)]) == 2
+    assert other.read_text() == "<svg/>"
+    assert main(["spaces", "show", "tiny-hybrid", "--picture", "mine.svg"]) == 0
+    assert main(["spaces", "tiny-hybrid", "--picture", "mine.svg"]) == 0  # ours: written again
+
+
+def test_points_of_the_zoo_are_marked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from nas.report.space_picture import write_picture
+    from nas.survey import survey_space
+
+    monkeypatch.setattr("nas.survey.SAMPLES", 3)
+    monkeypatch.setattr("nas.survey.EXTREMES", 1)
+    monkeypatch.setattr("nas.survey.PAPERS", ["mobilenetv2_100", "lcnet_050"])
+    found = survey_space("mobile-hybrid")
+    (point,) = found["zoo"]
+    assert point["name"] == "mobilenetv2_100@224"
+    found["histograms"]["macs"]["edges"][0] = point["macs"] / 2
+    found["histograms"]["macs"]["edges"][-1] = point["macs"] * 2
+    write_picture(found, tmp_path / "space.svg")
+    assert "mobilenetv2_100@224" in (tmp_path / "space.svg").read_text()
 
 
 @pytest.fixture

@@ -54,6 +54,12 @@ MISTAKES = {
     "export format": (["export", "runs/none", "--format", "onx"], "did you mean 'onnx'?"),
     "report of nothing": (["report", "runs/none"], "not found"),
     "space to show": (["spaces", "tiny-hybrd"], "did you mean 'tiny-hybrid'?"),
+    "two spaces to show": (["spaces", "show", "tiny-hybrid", "mcu-tiny"], "one space can be shown"),
+    "no space to show": (["spaces", "show"], "one space can be shown"),
+    "picture of another kind": (["spaces", "tiny-hybrid", "--picture", "a.png"], "must end in .svg"),
+    "picture nowhere": (["spaces", "tiny-hybrid", "--picture", "none/a.svg"], "the folder does not exist"),
+    "blocks": ([*SEARCH, "--blocks", "none.py"], "blocks file 'none.py' cannot be read"),
+    "blocks without space": (["spaces", "--blocks", "none.py"], "name the space"),
     "target without space": (["spaces", "--target", "jetson-orin"], "name the space"),
 }
 
