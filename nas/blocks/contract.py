@@ -33,7 +33,7 @@ def check_family(family: Any) -> None:
         Exception: whatever the family's own code raises.
     """
     _require(isinstance(family, type), f"BLOCK must be a class, got {type(family).__name__}")
-    frozen = dataclasses.is_dataclass(family) and family.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    frozen = dataclasses.is_dataclass(family) and _is_frozen(family)
     _require(frozen, f"class {family.__name__} must be a frozen dataclass: @dataclass(frozen=True, slots=True)")
     _check_attributes(family)
     _check_fields(family)
@@ -103,6 +103,10 @@ def _exits(block: Any) -> Iterator[str]:
     exits = block.residual_exits
     _require(isinstance(exits, tuple), f"{block}: residual_exits must be a property that gives a tuple of names")
     yield from exits
+
+
+def _is_frozen(family: Any) -> bool:
+    return bool(family.__dataclass_params__.frozen)
 
 
 def _fields(family: type) -> dict[str, dataclasses.Field[Any]]:
