@@ -1,7 +1,8 @@
 """Multi-head attention over the positions of a feature map, written so that every exporter takes it.
 
 Query, key and value are separate 1x1 convolutions (so that leading slices are leading heads), no tensor has more
-than four dimensions, and the attention itself is explicit matrix products.
+than four dimensions, and the attention itself is explicit matrix products; `use_fused_attention` has a whole network
+use torch's fused operator instead, which some converters know better.
 
 Notation: ``T = H * W`` query positions, ``S`` key positions, ``h`` heads of width ``d``.
 """
@@ -30,7 +31,8 @@ class MultiHeadAttention2d(nn.Module):
         bias: give every projection a bias.
 
     Attributes:
-        fused: run the attention as torch's fused operator instead (good for ncnn, bad for ExecuTorch).
+        fused: run the attention as torch's fused operator instead (good for ncnn, bad for ExecuTorch); set for a whole
+            network by `use_fused_attention`.
     """
 
     def __init__(
@@ -77,3 +79,18 @@ class MultiHeadAttention2d(nn.Module):
     def _heads(self, x: Tensor) -> Tensor:
         n, chs, height, width = x.shape
         return x.reshape(n, chs // self.head_dim, self.head_dim, height * width)  # (N, h, d, T)
+
+
+def use_fused_attention(module: nn.Module, fused: bool = True) -> int:
+    """Have every attention inside `module` run as torch's fused operator, or as explicit matrix products.
+
+    Weights, outputs and MACs are the same; what differs is the operator that an exporter meets. Before an export:
+    ``network = copy.deepcopy(network); use_fused_attention(network)``.
+
+    Returns:
+        How many attentions there are.
+    """
+    found = [m for m in module.modules() if isinstance(m, MultiHeadAttention2d)]
+    for attention in found:
+        attention.fused = fused
+    return len(found)
