@@ -1,16 +1,19 @@
 """What every shipped search space keeps to; spaces are found by themselves."""
 
+import functools
 import random
 from dataclasses import replace
 
 import pytest
 import torch
 
+from nas.blocks import Block
 from nas.cost.cost import CostModel
 from nas.model.folding import folded
 from nas.model.network import build, count_params
 from nas.resources import shipped_dir
 from nas.space.architecture import Architecture
+from nas.space.canonical import fingerprint
 from nas.space.document import FOLDER, describe_spaces, space_names
 from nas.space.space import SearchSpace, load_space
 
@@ -49,13 +52,61 @@ def test_it_is_called_as_its_file(name: str) -> None:
     assert space.size() > 1000
 
 
+def keeps_its_promises(space: SearchSpace, count: int, *, built: int) -> None:
+    """Draw architectures: each is a member, has its own digest, and of `built` the blocks are what they say."""
+    known: dict[str, Architecture] = {}
+    described: dict[object, tuple[object, Architecture]] = {}
+    for number, architecture in enumerate(sampled(space, count)):
+        params = space.encode(architecture)
+        assert set(params) == set(space.parameters)
+        assert space.decode(params) == architecture
+        assert replace(architecture) == architecture  # canonical descriptions stay as they are
+        assert known.setdefault(architecture.digest, architecture) == architecture
+        for (path, in_chs, block), (chs, _) in zip(architecture.blocks(), architecture.inputs(), strict=True):
+            assert in_chs == chs
+            if number < built:
+                key = (in_chs, made(block, in_chs))
+                other, where = described.setdefault(key, (block, architecture))
+                assert other == block, f"{path}: {other} of {where.digest} and {block} of {architecture.digest}"
+
+
+@functools.cache
+def made(block: Block, in_chs: int) -> object:
+    """Build a block without weights and run it; return all that tells it from others."""
+    with torch.device("meta"):
+        module = block.build(in_chs).eval()
+        out = module(torch.empty(1, in_chs, 8, 8))
+    assert out.shape == (1, block.out_chs, 8 // block.stride, 8 // block.stride)
+    return fingerprint(module)
+
+
 @SPACES
-def test_samples_are_members_and_survive_their_encodings(name: str) -> None:
-    space = load_space(name).for_classes(7)
-    for architecture in sampled(space, 30):
-        assert space.contains(architecture)
-        assert space.decode(space.encode(architecture)) == architecture
+def test_samples_are_members_and_each_network_has_one_description(name: str) -> None:
+    keeps_its_promises(load_space(name).for_classes(7), 300, built=8)
+
+
+@pytest.mark.slow
+@SPACES
+def test_ten_thousand_samples_too(name: str) -> None:
+    keeps_its_promises(load_space(name).for_classes(7), 10_000, built=10_000)
+
+
+@SPACES
+def test_files_name_the_same_network(name: str) -> None:
+    for architecture in sampled(load_space(name), 30):
+        assert Architecture.from_json(architecture.to_json()) == architecture
         assert Architecture.from_json(architecture.to_json()).digest == architecture.digest
+
+
+@SPACES
+def test_every_answer_of_the_encoding_makes_an_architecture(name: str) -> None:
+    space, rng = load_space(name), random.Random(0)
+    for _ in range(30):
+        params = {question: rng.choice(values) for question, values in space.parameters.items()}
+        architecture = space.decode(params)
+        again = space.encode(architecture)
+        assert space.decode(again) == architecture
+        assert space.encode(space.decode(again)) == again
 
 
 @SPACES
