@@ -53,11 +53,12 @@ def enclosing(tensors: Sequence[Tensor], segments: Segments = ()) -> Tensor:
     result = tensors[0].new_zeros(shape)
     largest_first = sorted(tensors, key=Tensor.numel, reverse=True)
     for tensor in reversed(largest_first):
-        _paste(result, tensor, segments)
+        paste(result, tensor, segments)
     return result
 
 
-def _paste(shared: Tensor, smaller: Tensor, segments: Segments) -> None:
+def paste(shared: Tensor, smaller: Tensor, segments: Segments = ()) -> None:
+    """Write the weights of a smaller module to the place in `shared` that `slice_like` reads them from."""
     places = _starts(tuple(shared.shape), tuple(smaller.shape), segments)
     for piece in itertools.product(*(enumerate(starts) for starts in places)):
         into, part = shared, smaller

@@ -7,7 +7,7 @@ that may stand there, the shared weights are those of the largest block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from nas.blocks import Block, parts
 from nas.model.largest import LargestPart, largest_parts
 from nas.model.network import assemble, sequence
 from nas.model.resizing import resized
-from nas.model.slicing import Segments, enclosing, packed_weights, slice_like
+from nas.model.slicing import Segments, enclosing, packed_weights, paste, slice_like
 from nas.space.architecture import Architecture
 from nas.space.ends import STEM_MODULES
 from nas.space.space import SearchSpace
@@ -52,6 +52,14 @@ class Supernet(nn.Module):
     def weights(self, architecture: Architecture) -> Weights:
         """Return the views of the shared weights that the architecture's network uses, by its own names."""
         return self._slices(architecture, self._skeleton(architecture))
+
+    def assign(self, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+        """Set some of the shared weights that an architecture uses, given by its network's names and shapes."""
+        shared = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                place, segments = _place(architecture, name)
+                paste(shared[place], tensor, segments)
 
     def extract(self, architecture: Architecture) -> nn.Sequential:
         """Copy a subnet into an ordinary network with the same outputs."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from nas import schema
 from nas.errors import UserError
+from nas.model.warm_start import WarmStart
 from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
 from nas.training.recipe import Recipe
@@ -68,6 +69,7 @@ class SearchConfig:
         effort: how much work to do.
         workers: where to do it.
         formats: what the winner is exported to.
+        warm_start: the checkpoint of timm's that the supernet starts from; None starts from random weights.
         blocks: digest of the file of block families that lies in the run as ``blocks.py``; None if there is none.
     """
 
@@ -85,6 +87,7 @@ class SearchConfig:
     seed: int = 0
     workers: Workers = field(default_factory=Workers)
     formats: tuple[str, ...] = ("onnx",)
+    warm_start: WarmStart | None = None
     blocks: str | None = None
 
     @property

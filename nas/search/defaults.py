@@ -10,12 +10,13 @@ from nas.blocks.user import load_blocks
 from nas.data import ImageData, load_data
 from nas.data.load import absolute
 from nas.errors import UserError
+from nas.model.warm_start import WarmStart, read_warm_start, warmed
 from nas.resources import absolute_yaml
 from nas.search.config import Effort, SearchConfig, Workers
 from nas.search.objective import Constraints
 from nas.search.study import Study
 from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
-from nas.space.space import load_space
+from nas.space.space import SearchSpace, load_space
 from nas.training.recipe import Recipe
 
 SMALL_SPACE = "tiny-hybrid"
@@ -31,6 +32,7 @@ class Wishes:
     Attributes:
         target: name or path of a hardware profile.
         data: what `nas.data.load_data` takes.
+        warm_start: ``timm:NAME`` or ``timm:NAME=FILE``, the checkpoint that the supernet starts from.
         blocks: path of a file that defines block families of the user's own.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
     """
@@ -51,6 +53,7 @@ class Wishes:
     finalist_epochs: int | None = None
     workers: Workers = Workers()
     formats: tuple[str, ...] = ("onnx",)
+    warm_start: str | None = None
     blocks: str | None = None
 
 
@@ -71,6 +74,7 @@ def plan(wishes: Wishes) -> SearchConfig:
     space = (given_space or load_space(name)).for_classes(data.num_classes)
     where = search_field(space, target)
     left = where.restriction.space
+    warm_start = _warm_start(wishes, left)
     sampled = sample_metrics(left, target)
     constraints, derived = wishes.constraints, wishes.constraints.latency_ms is None
     if derived:
@@ -93,9 +97,17 @@ def plan(wishes: Wishes) -> SearchConfig:
         seed=wishes.seed,
         workers=wishes.workers,
         formats=wishes.formats,
+        warm_start=warm_start,
         blocks=None if blocks is None else blocks.digest,
         **({"sampler": wishes.sampler} if wishes.sampler else {}),
     )
+
+
+def _warm_start(wishes: Wishes, space: SearchSpace) -> WarmStart | None:
+    """Read the checkpoint once before any work: a wrong name or no network should fail now."""
+    if wishes.warm_start is None:
+        return None
+    return warmed(read_warm_start(wishes.warm_start), space, of=f" as far as {wishes.target} can run it")
 
 
 def default_space(data: ImageData) -> str:

@@ -73,9 +73,15 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     target, space = load_target(config.target), load_space(config.space)
     data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
     where = search_field(space.for_classes(data.num_classes), target)
-    runs_dir = run.path.parent
     with clock.stage("supernet"), suited_threads(data.resolution):
-        supernet, weights = trained_supernet(where.full, data, config.effort.supernet, runs_dir=runs_dir, watch=watch)
+        supernet, weights = trained_supernet(
+            where.full,
+            data,
+            config.effort.supernet,
+            runs_dir=run.path.parent,
+            watch=watch,
+            warm_start=config.warm_start,
+        )
     watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
     with clock.stage("search"), suited_threads(data.resolution):
         study = _explore(config, run, where, target, weights, watch)

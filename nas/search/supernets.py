@@ -14,6 +14,7 @@ from nas import schema
 from nas.blocks.user import BlockFile, block_files
 from nas.data import ImageData
 from nas.model.supernet import Supernet
+from nas.model.warm_start import WarmStart, checkpoint, starting_point, warm
 from nas.runs import write_atomic
 from nas.search.supernet_evaluator import load_supernet
 from nas.search.watch import Watch
@@ -27,7 +28,13 @@ _FORMAT = 1  # raise it when equal keys would no longer mean equal weights
 
 
 def trained_supernet(
-    space: SearchSpace, data: ImageData, recipe: Recipe, *, runs_dir: Path, watch: Watch
+    space: SearchSpace,
+    data: ImageData,
+    recipe: Recipe,
+    *,
+    runs_dir: Path,
+    watch: Watch,
+    warm_start: WarmStart | None = None,
 ) -> tuple[Supernet, Path]:
     """Return the supernet of a space trained on a data set, and the file of its weights.
 
@@ -37,13 +44,20 @@ def trained_supernet(
         recipe: how to train; its seed decides the initial weights too.
         runs_dir: trained supernets are kept in its folder ``.supernets``.
         watch: hears of the training.
+        warm_start: the checkpoint that it starts from, with its digest; None starts from random weights.
+
+    Raises:
+        UserError: if the checkpoint cannot be read, has changed, or is of no point of the space.
     """
     supernet = Supernet(space, seed=recipe.seed)
-    weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe)}.safetensors"
+    weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe, warm_start)}.safetensors"
     if weights.is_file():
         load_supernet(supernet, weights)
         watch.say(f"supernet trained before: {weights}")
         return supernet.eval(), weights
+    if warm_start is not None:
+        warm(supernet, starting_point(warm_start, space), checkpoint(warm_start), source=str(warm_start))
+        watch.say(f"supernet starts from {warm_start}")
     weights.parent.mkdir(parents=True, exist_ok=True)
     unfinished = weights.with_suffix(".state")
 
@@ -56,7 +70,7 @@ def trained_supernet(
     return supernet, weights
 
 
-def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe) -> str:
+def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe, warm_start: WarmStart | None = None) -> str:
     """Return the name of a trained supernet: a digest of all that its weights depend on."""
     content: dict[str, Any] = {
         "format": _FORMAT,
@@ -65,6 +79,8 @@ def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe) -> str:
         "recipe": schema.to_dict(recipe),
     }
     own = own_blocks(space)
+    if warm_start is not None:
+        content["warm_start"] = [starting_point(warm_start, space).digest, warm_start.digest]
     if own:
         content["blocks"] = [file.digest for file in own]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

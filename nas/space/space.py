@@ -238,7 +238,7 @@ class SearchSpace:
             for j, block in enumerate(blocks):
                 in_chs, side = next(place)
                 for family in stage.families_at(j):
-                    fields = _read_block(family, block, in_chs, side)
+                    fields = read_block(family, block, in_chs, side)
                     if fields is not None:
                         answers[_kind_name(stage, i, j)] = family.name
                         answers.update({self._field_name(i, j, family, n): value for n, value in fields.items()})
@@ -301,7 +301,7 @@ def _kind_name(stage: StageOptions, i: int, j: int) -> str:
     return f"s{i}.kind" if stage.shares_kind(j) else f"s{i}.b{j}.kind"
 
 
-def _read_block(family: Family, block: Block, in_chs: int, side: int) -> Params | None:
+def read_block(family: Family, block: Block, in_chs: int, side: int) -> Params | None:
     """Return the choices of a family that make a block; None if none do."""
     if family.kind != block.kind:
         return None

@@ -36,6 +36,11 @@ MISTAKES = {
     "seed": ([*SEARCH, "--seed", "-1"], "must be a whole number"),
     "evaluations": ([*SEARCH, "--evaluations", "0"], "at least 1"),
     "gpus": ([*SEARCH, "--gpus-per-trial", "nan"], "must be 0 or more"),
+    "warm start": ([*SEARCH, "--warm-start", "mobilenetv2_100"], "allowed: timm:NAME or timm:NAME=FILE"),
+    "warm start outside the space": (
+        [*SEARCH, "--warm-start", "timm:mobilenetv2_100"],
+        "the space has 16, 24; published",
+    ),
     "resume of nothing": (["search", "--resume", "runs/none"], "not a run"),
     "resume with other flags": (["search", "--resume", "runs/none", "--seed", "3"], "leave out --seed"),
     "nothing to predict": (PREDICT, "one of the arguments --model --architecture"),

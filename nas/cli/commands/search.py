@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   nas search --target coral-edgetpu --data torch/cifar10+download --data-root ~/data
   nas search --target jetson-orin --ray-address auto             on the Ray cluster of this machine
   nas search --target jetson-orin --blocks my_blocks.py --space ./my_space.yaml
+  nas search --target jetson-orin --data ./photos --warm-start timm:mobilenetv3_large_100
   nas search --resume runs/jetson-orin-tiny-hybrid               continue after Ctrl-C or a crash
 """
 
@@ -43,6 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--finalists", type=whole, metavar="N", help="candidates that are trained to the end")
     how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
     how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
+    how.add_argument("--warm-start", metavar="timm:NAME[=FILE]", help=_WARM_START)
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
     how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
     how.add_argument("--seed", type=seed, default=0, metavar="N", help="same seed, same candidates (default: 0)")
@@ -104,7 +106,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     workers = Workers(arguments.ray_address, arguments.workers, arguments.cpus_per_trial, arguments.gpus_per_trial)
     executor(workers)  # refuses an illegal address before any work
     same = (
-        *("target", "data", "data_root", "space", "blocks", "sampler", "select", "seed", "smoke"),
+        *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
     )
     return Wishes(
@@ -131,4 +133,8 @@ def _refuse_with_resume(arguments: argparse.Namespace) -> None:
 _DATA = "digits, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
 _SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
 _SLACK = "accuracy that the rule may give up, in points (default: 1)"
+_WARM_START = (
+    "start the shared weights from a checkpoint of timm's: a network of the space, with the weights that timm offers "
+    "(downloaded) or those of FILE, .safetensors or .pth"
+)
 _RAY = "local, auto or HOST:PORT; inline uses no Ray at all (default: local)"
