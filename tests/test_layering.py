@@ -23,7 +23,7 @@ LAYERS = (
     {"data", "training"},
     {"search"},
     {"compress", "export"},
-    {"report", "calibration", "networks", "prediction", "profiling", "survey"},
+    {"report", "calibration", "networks", "prediction", "profiling", "survey", "verifying"},
     {"pipeline"},
     {"cli", "__main__"},
 )

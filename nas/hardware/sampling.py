@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 Feature = tuple[float, float, float]
 
@@ -51,7 +52,8 @@ def next_points(pool: Sequence[Point], errors: Mapping[str, float], count: int) 
         if point.key in errors:
             places[point.family].append((point.feature, errors[point.key]))
     left = [point for point in pool if point.key not in errors]
-    worth = {point.key: _worth(point, places[point.family]) for point in left}
+    centres = _centres(pool)
+    worth = {point.key: _worth(point, places[point.family], centres[point.family]) for point in left}
     chosen: list[Point] = []
     while left and len(chosen) < count:
         best = max(left, key=lambda point: (worth[point.key], point.key))
@@ -61,12 +63,23 @@ def next_points(pool: Sequence[Point], errors: Mapping[str, float], count: int) 
         places[best.family].append((best.feature, LEAST_ERROR))
         for point in left:
             if point.family == best.family:
-                worth[point.key] = _worth(point, places[point.family])
+                worth[point.key] = _worth(point, places[point.family], centres[point.family])
     return chosen
 
 
-def _worth(point: Point, measured: Sequence[tuple[Feature, float]]) -> float:
-    if not measured:
-        return UNKNOWN_ERROR * 1e3  # a family that was never measured comes first
+def _worth(point: Point, measured: Sequence[tuple[Feature, float]], centre: Feature) -> float:
+    if not measured:  # a family that was never measured comes first, with the outermost of its points
+        return 1e3 * UNKNOWN_ERROR + math.dist(point.feature, centre)
     distance, error = min((math.dist(point.feature, place), error) for place, error in measured)
     return max(error, LEAST_ERROR) * distance
+
+
+def _centres(pool: Sequence[Point]) -> dict[str, Feature]:
+    """Return the mean place of each family."""
+    families: dict[str, list[Feature]] = defaultdict(list)
+    for point in pool:
+        families[point.family].append(point.feature)
+    return {
+        family: (fmean(f[0] for f in places), fmean(f[1] for f in places), fmean(f[2] for f in places))
+        for family, places in families.items()
+    }
