@@ -1,5 +1,6 @@
 """A network in timm's format comes back in a process that has torch, timm and the folder, and nothing of ours."""
 
+import importlib.util
 import json
 import random
 import re
@@ -27,6 +28,7 @@ from nas.space.ends import Head, Stem
 from nas.space.space import load_space
 from tests.contracts.block_examples import examples
 
+OWN_FILE = Path(__file__).parents[2] / "examples" / "own_block" / "my_blocks.py"
 ALONE = """
 import sys
 sys.modules["nas"] = None
@@ -76,6 +78,17 @@ def trained(architecture: Architecture) -> nn.Module:
     return network.eval()
 
 
+def write_winner(run_dir: Path, architecture: Architecture, network: nn.Module) -> None:
+    """Write what a finished run has, as far as its winner is concerned."""
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 32, 32, 3), dtype=np.uint8)
+    names = np.array(["ant", "bee", "cat"])
+    np.savez(run_dir / "images.npz", images=pixels, labels=np.arange(60) % 3, class_names=names)
+    save_winner(run_dir / "winner", architecture, network)
+    result = {"data": str(run_dir / "images.npz"), "seed": 0, "winner": {"macs": 1}}
+    (run_dir / "result.json").write_text(json.dumps(result))
+    describe_winner(run_dir)
+
+
 def with_family(family: type[Block]) -> Architecture:
     """Return a small network with a few forms of one family."""
     forms = [b for b in examples(family) if b.out_chs == 16 and b.stride == 1][-6:]
@@ -88,7 +101,20 @@ def of_tokens() -> Architecture:
     return replace(whole, stages=(whole.stages[0][:2],))
 
 
-NETWORKS = {**{kind: with_family(family) for kind, family in block_types().items()}, "tokens": of_tokens()}
+def of_an_own_file() -> Architecture:
+    """Return a network of a block family that stands in a file outside the package."""
+    spec = importlib.util.spec_from_file_location("own_blocks", OWN_FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return with_family(module.BLOCK)
+
+
+NETWORKS = {
+    **{kind: with_family(family) for kind, family in block_types().items()},
+    **{"tokens": of_tokens(), "own file": of_an_own_file()},
+}
 
 
 @pytest.fixture(scope="module")
@@ -178,10 +204,7 @@ print(json.dumps({
 
 def test_timm_treats_a_winner_as_one_of_its_own(tmp_path: Path) -> None:
     architecture = load_space("tiny-hybrid").for_classes(3).sample(random.Random(5))
-    save_winner(tmp_path / "winner", architecture, trained(architecture))
-    result = {"data": str(_images(tmp_path)), "seed": 0, "winner": {"macs": 1}}
-    (tmp_path / "result.json").write_text(json.dumps(result))
-    describe_winner(tmp_path)
+    write_winner(tmp_path, architecture, trained(architecture))
     said = json.loads(run_alone(LIKE_TIMMS, tmp_path / "winner"))
     assert said == {
         **{"same": [True, True], "parts": True, "pooled": True, "features": True, "stem": True, "gray": True},
@@ -189,10 +212,3 @@ def test_timm_treats_a_winner_as_one_of_its_own(tmp_path: Path) -> None:
         **{"input_size": [3, architecture.resolution, architecture.resolution], "crop_pct": 1.0},
         **{"interpolation": "bilinear", "labels": ["ant", "bee", "cat"]},
     }
-
-
-def _images(folder: Path) -> Path:
-    path = folder / "images.npz"
-    pixels = np.random.default_rng(0).integers(0, 255, (60, 32, 32, 3), dtype=np.uint8)
-    np.savez(path, images=pixels, labels=np.arange(60) % 3, class_names=np.array(["ant", "bee", "cat"]))
-    return path
