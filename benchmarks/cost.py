@@ -1,7 +1,8 @@
 """How quickly architectures are costed, on one core, beside fvcore in the same run.
 
-Run: ``python -m benchmarks.cost`` (``--count`` architectures a space, ``--fvcore`` of them also by fvcore). Times are
-warm: every part has been seen. "First" is the time to cost the first architectures, when no part has been.
+Run: ``python -m benchmarks.cost`` (``--count`` architectures a space, ``--fvcore`` of them also by fvcore; ``--space``
+for some spaces only). Times are this process's own, so that a busy machine does not count, and warm: every part has
+been seen. "First" is the rate of the first architectures, when no part has been.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300, metavar="N", help="architectures of each space")
     parser.add_argument("--fvcore", type=int, default=6, metavar="N", help="how many of them fvcore counts too")
+    parser.add_argument("--space", action="append", metavar="NAME", help="measure this space (default: every one)")
     parser.add_argument("--target", default="jetson-orin", metavar="NAME", help="whose latencies are predicted")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, one thread; architectures per second, best of {REPEATS}")
     print("| space | fvcore MACs | whole trace | first | cost | cost + latency | cost / fvcore |")
     print("|---|---|---|---|---|---|---|")
-    for name in space_names():
-        print(row(name, arguments.count, arguments.fvcore, arguments.target))
+    for name in arguments.space or space_names():
+        print(row(name, arguments.count, arguments.fvcore, arguments.target), flush=True)
 
 
 def row(name: str, count: int, fvcore_count: int, target: str) -> str:
@@ -67,10 +69,10 @@ def row(name: str, count: int, fvcore_count: int, target: str) -> str:
 
 def per_second(work: Callable[[Architecture], object], architectures: Sequence[Architecture]) -> float:
     """Return how many architectures `work` does in a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     for architecture in architectures:
         work(architecture)
-    return len(architectures) / (time.perf_counter() - start)
+    return len(architectures) / (time.process_time() - start)
 
 
 def fvcore_macs(architecture: Architecture) -> int:

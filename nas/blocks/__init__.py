@@ -21,7 +21,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from torch import nn
 
 from nas import torch_compat
-from nas.errors import unknown_name
+from nas.errors import UserError, unknown_name
 
 # The family files import timm at their top, and timm cannot be imported before this has run.
 torch_compat.prepare()
@@ -76,13 +76,6 @@ def _families() -> dict[str, type[Block]]:
     return found
 
 
-def block_type(kind: str, *, where: str = "") -> type[Block]:
-    """Return the family called `kind`.
-
-    Raises:
-        UserError: if there is none, naming the nearest one.
-    """
-    families = block_types()
-    if kind not in families:
-        raise unknown_name("block kind", kind, families, where=where)
-    return families[kind]
+def unknown_kind(kind: str) -> UserError:
+    """Return the error for a family that does not exist, naming the nearest one."""
+    return UserError(f"{unknown_name('block kind', kind, block_types())} (one of your own: --blocks FILE)")

@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 
 from nas import schema
-from nas.blocks import Block, block_types
-from nas.errors import UserError, unknown_name
+from nas.blocks import Block, block_types, unknown_kind
+from nas.errors import UserError
 from nas.schema import Problems
 from nas.space.canonical import canonical
 from nas.space.ends import Head, Stem
@@ -188,7 +188,7 @@ def _read_block(data: dict[str, Any], path: str, problems: Problems) -> Block | 
     kind = str(data.get("kind"))
     families = block_types()
     if kind not in families:
-        problems.add(path, str(unknown_name("block kind", kind, families)))
+        problems.add(path, str(unknown_kind(kind)))
         return None
     values = {key: value for key, value in data.items() if key != "kind"}
     block = schema.convert(families[kind], values, path, problems)

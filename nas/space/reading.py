@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas import schema
-from nas.blocks import block_types
+from nas.blocks import block_types, unknown_kind
 from nas.errors import nearest, unknown_name
 from nas.schema import Problems
 from nas.space.choices import expand
@@ -165,7 +165,7 @@ def _read_family(
 ) -> Family | None:
     kind = str(entry.get("kind"))
     if kind not in block_types():
-        problems.add(f"{path}.kind", str(unknown_name("block kind", kind, block_types())))
+        problems.add(f"{path}.kind", str(unknown_kind(kind)))
         return None
     before = len(problems.messages)
     given = {k: v for k, v in entry.items() if k != "kind"}
