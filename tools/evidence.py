@@ -10,69 +10,28 @@ import csv
 import gzip
 import math
 import random
+import tarfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-import timm
 import torch
-import torchvision
-from cells201 import CellNetwork
-from torch import nn
-from yolo11 import Yolo11
 
 from nas.cost.kernels import FusionRules, fuse
+from nas.cost.ops import Trace
 from nas.cost.trace import trace_module
 from nas.hardware.fit import MeasuredNetwork
+from tools.cells201 import CellNetwork
+from tools.ncnn_graphs import read_graph
+from tools.networks import Published
 
-Builder = Callable[[], nn.Module]
-
-
-@dataclass(frozen=True)
-class Published:
-    """A network of the published table: its names there, its resolution, and how to build it."""
-
-    name: str
-    rows: tuple[str, ...]
-    resolution: int
-    build: Builder
-
-
-def _timm(name: str, **options: object) -> Builder:
-    return lambda: timm.create_model(name, **options)
-
-
-YOLO11 = tuple(
-    Published(f"YOLO11{scale}", (f"YOLO11{scale}",), 640, lambda scale=scale: Yolo11(scale)) for scale in "nsmx"
-)
-
-CORAL = (
-    Published("MobileNet v1", ("MobileNet v1", "mobilenet_v1_1.0_224_quant"), 224, _timm("mobilenetv1_100")),
-    Published(
-        "Inception v1",
-        ("Inception v1", "inception_v1_224_quant"),
-        224,
-        lambda: torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False),
-    ),
-    Published("ResNet-50 v1", ("ResNet-50 V1",), 299, _timm("resnet50")),
-    Published("ResNet-50 v2", ("ResNet-50 V2",), 299, _timm("resnetv2_50")),
-    Published("VGG16", ("VGG16",), 224, lambda: torchvision.models.vgg16(weights=None, init_weights=False)),
-    Published("DenseNet-121", ("DenseNet",), 224, _timm("densenet121")),
-    Published("SqueezeNet 1.0", ("SqueezeNet",), 224, torchvision.models.squeezenet1_0),
-    Published("EfficientNet-EdgeTPU-S", ("EfficientNet-EdgeTpu-S",), 224, _timm("efficientnet_es")),
-    Published("EfficientNet-EdgeTPU-M", ("EfficientNet-EdgeTpu-M",), 240, _timm("efficientnet_em")),
-)
-
-EFFICIENTNET_LITE = tuple(
-    Published(
-        f"EfficientNet-lite{size}",
-        (f"EfficientNet-lite{size}",),
-        resolution,
-        _timm(f"efficientnet_lite{size}"),
-    )
-    for size, resolution in ((0, 224), (2, 260), (3, 280), (4, 300))
-)
+# Side of the square image, where it is not 224.
+NCNN_SIZES = {
+    "squeezenet": 227, "alexnet": 227, "squeezenet_ssd": 300, "mobilenet_ssd": 300, "mobilenet_yolo": 416,
+    "yolov4-tiny": 416, "mobilenetv2_yolov3": 352, "yolo-fastestv2": 352, "FastestDet": 352, "nanodet_m": 320,
+    "yolo-fastest-1.1": 320, "vision_transformer": 384, "blazeface": 128,
+}  # fmt: skip
 
 
 def published(
@@ -83,36 +42,79 @@ def published(
     device: str,
     dtype: str,
     engine: str,
-    threads: str,
-) -> list[MeasuredNetwork]:
+    threads: str = "",
+) -> tuple[MeasuredNetwork, ...]:
     """Return the networks the published table has for a device, an engine and a precision."""
-    latencies: dict[str, list[float]] = defaultdict(list)
-    with (data / "published_model_latency.csv").open(newline="") as stream:
-        for row in csv.DictReader(stream):
-            same = row["device"] == device and row["dtype"] == dtype and row["engine"].startswith(engine)
-            if same and row["threads"] == threads and "IMPLAUSIBLE" not in row["note"]:
-                latencies[row["model"]].append(float(row["latency_ms"]))
+    latencies: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in published_rows(data):
+        same = row["device"] == device and row["dtype"] == dtype and row["engine"].startswith(engine)
+        if same and row["threads"] == threads and "IMPLAUSIBLE" not in row["note"]:
+            for stated in ("", row["resolution"]):
+                latencies[row["model"], stated].append(float(row["latency_ms"]))
     measured = []
     for network in networks:
-        found = [ms for name in network.rows for ms in latencies.get(name, ())]
+        found = [ms for name in network.rows for ms in latencies.get((name, network.stated), ())]
         if found:
-            shape = (3, network.resolution, network.resolution)
-            kernels = fuse(trace_module(network.build(), shape), fusion)
-            measured.append(MeasuredNetwork(network.name, kernels, geometric_mean(found)))
-    return measured
+            measured.append(MeasuredNetwork(network.name, fuse(traced(network), fusion), geometric_mean(found)))
+    return tuple(measured)
 
 
-def cells(data: Path, column: str, fusion: FusionRules, count: int, seed: int = 0) -> list[MeasuredNetwork]:
+def ncnn(data: Path, fusion: FusionRules, run: int, *, int8: bool = False) -> tuple[MeasuredNetwork, ...]:
+    """Return the networks of one run of ncnn's benchmark: one device at one number of threads.
+
+    The fastest of a run's repetitions is taken: the slower ones are those that something else disturbed.
+    """
+    with gzip.open(data / "ncnn_benchmark.csv.gz", "rt", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["run"] == str(run)]
+    graphs = ncnn_graphs(data)
+    return tuple(
+        MeasuredNetwork(row["model"], fuse(graphs[row["model"]], fusion), float(row["min_ms"]))
+        for row in rows
+        if row["model"] in graphs and row["model"].endswith("_int8") == int8
+    )
+
+
+def cells(
+    data: Path, column: str, fusion: FusionRules, count: int, *, zeros: bool = False, seed: int = 0
+) -> list[MeasuredNetwork]:
     """Return `count` random cell networks of NAS-Bench-201 with a latency in `column`."""
     with gzip.open(data / "nb201_latency.csv.gz", "rt", newline="") as stream:
         rows = [row for row in csv.DictReader(stream) if row[column]]
     drawn = random.Random(seed).sample(rows, min(count, len(rows)))
-    return [_cell(row["arch_str"], float(row[column]), fusion) for row in drawn]
+    return [_cell(row["arch_str"], float(row[column]), fusion, zeros=zeros) for row in drawn]
 
 
-def _cell(arch: str, latency_ms: float, fusion: FusionRules) -> MeasuredNetwork:
+@cache
+def published_rows(data: Path) -> list[dict[str, str]]:
+    """Return the published table."""
+    with (data / "published_model_latency.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@cache
+def traced(network: Published) -> Trace:
+    """Trace a network of a published table."""
     with torch.device("meta"):
-        network = CellNetwork(_operators(arch))
+        return trace_module(network.build(), network.image)
+
+
+@cache
+def ncnn_graphs(data: Path) -> dict[str, Trace]:
+    """Return the layer graphs of ncnn's benchmark by name."""
+    graphs = {}
+    with tarfile.open(data / "ncnn_models_param.tar.gz") as archive:
+        for member in archive.getmembers():
+            stream = archive.extractfile(member)
+            if stream is not None and member.name.endswith(".param"):
+                name = Path(member.name).stem
+                size = NCNN_SIZES.get(name.removesuffix("_int8"), 224)
+                graphs[name] = read_graph(stream.read().decode(), (3, size, size))
+    return graphs
+
+
+def _cell(arch: str, latency_ms: float, fusion: FusionRules, *, zeros: bool) -> MeasuredNetwork:
+    with torch.device("meta"):
+        network = CellNetwork(_operators(arch), zeros=zeros)
     return MeasuredNetwork(arch, fuse(trace_module(network, (3, 32, 32)), fusion), latency_ms)
 
 
