@@ -148,7 +148,8 @@ def fit_profile(
     """
     if not networks:
         return template
-    problem = _Problem(template, networks, spread or Spread())
+    whole = dataclasses.replace(template.correction, per_kernel_ms={}, work_scale={})  # rates are fitted without them
+    problem = _Problem(dataclasses.replace(template, correction=whole), networks, spread or Spread())
     return problem.profile(problem.solve())
 
 

@@ -17,7 +17,7 @@ from nas.cost.kernels import Kernel, fuse, fuse_part
 from nas.cost.rules import IMAGE_LAYOUT, Layout
 from nas.cost.trace import trace_module
 from nas.hardware.profile import Evidence, HardwareProfile
-from nas.hardware.work import Work, kernel_ms, kernel_work, stream_ms
+from nas.hardware.work import corrected_ms, kernel_work, stream_ms
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,7 +73,7 @@ class LatencyEstimate:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The kernels of one part with their times before the correction, and the sums a search needs."""
+    """The kernels of one part with their times, and the sums a search needs."""
 
     kernels: tuple[Kernel, ...]
     kernel_times_ms: tuple[float, ...]
@@ -133,7 +133,7 @@ def network_latency_ms(kernels: Sequence[Kernel], profile: HardwareProfile) -> f
 
 def _part(kernels: Sequence[Kernel], profile: HardwareProfile, exit_layout: Layout = IMAGE_LAYOUT) -> _Part:
     works = [kernel_work(kernel, profile) for kernel in kernels]
-    times_ms = tuple(_work_ms(work, profile) for work in works)
+    times_ms = tuple(corrected_ms(kernel, work, profile) for kernel, work in zip(kernels, works, strict=True))
     return _Part(
         kernels=tuple(kernels),
         kernel_times_ms=times_ms,
@@ -144,24 +144,9 @@ def _part(kernels: Sequence[Kernel], profile: HardwareProfile, exit_layout: Layo
     )
 
 
-def _work_ms(work: Work, profile: HardwareProfile) -> float:
-    rate = profile.rate(work.kind)
-    latency_ms = kernel_ms(
-        work.macs,
-        work.macs_per_out_ch,
-        work.activation_bytes + work.weight_bytes,
-        overhead_ms=rate.overhead_ms,
-        gmacs_per_s=rate.gmacs_per_s,
-        gbytes_per_s=rate.gbytes_per_s,
-        half_out_chs=rate.half_out_chs,
-        half_macs=rate.half_macs,
-    )
-    return float(latency_ms)
-
-
 def _whole_ms(total_ms: float, weight_bytes: float, activation_bytes: float, profile: HardwareProfile) -> float:
     """Add to the sum of kernels what is a matter of the whole network."""
-    whole_ms = profile.correction.scale * total_ms + profile.correction.intercept_ms
+    whole_ms = total_ms + profile.correction.intercept_ms
     if profile.limits.on_chip_bytes is None:
         return whole_ms
     return whole_ms + float(stream_ms(weight_bytes, activation_bytes, profile.limits))
@@ -186,9 +171,9 @@ def _estimate(parts: Sequence[_Part], profile: HardwareProfile) -> LatencyEstima
 
 
 def _kernel_latencies(parts: Sequence[_Part], profile: HardwareProfile) -> tuple[KernelLatency, ...]:
-    scale, intercept_ms = profile.correction.scale, profile.correction.intercept_ms
+    intercept_ms = profile.correction.intercept_ms
     rows = [
-        (kernel.label, kernel.kind, time_ms * scale, kernel.macs)
+        (kernel.label, kernel.kind, time_ms, kernel.macs)
         for part in parts
         for kernel, time_ms in zip(part.kernels, part.kernel_times_ms, strict=True)
     ]

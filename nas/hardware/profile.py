@@ -88,13 +88,28 @@ class KernelRate:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What does not add up kernel by kernel: ``scale * sum of kernels + intercept_ms``."""
+    """How whole networks differ from the sum of their kernels: learned from few of them (`nas.hardware.calibrate`).
+
+    The latency is `intercept_ms` and for each kernel ``launch + factor * work``, where the work is what the profile's
+    rates give. No number is negative, so more kernels or wider ones never make a network faster.
+
+    Attributes:
+        scale: of overhead and work of what the other two do not name.
+        intercept_ms: of the network.
+        per_kernel_ms: launch of a kernel, by `nas.hardware.work.variant` (``conv``, ``add``); replaces the overhead.
+        work_scale: factor of the work, by variant.
+    """
 
     scale: float = 1.0
     intercept_ms: float = 0.0
+    per_kernel_ms: dict[str, float] = field(default_factory=dict)
+    work_scale: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_positive(scale=self.scale)
+        for name, value in (("per_kernel_ms", self.per_kernel_ms), ("work_scale", self.work_scale)):
+            if any(number < 0 for number in value.values()):
+                raise ValueError(f"{name} must not be negative, got {value}")
         if self.intercept_ms < 0:
             raise ValueError(f"intercept_ms must not be negative, got {self.intercept_ms}")
 
@@ -131,6 +146,7 @@ class Evidence:
         method: how the errors were found, e.g. ``leave-one-network-out``.
         errors: errors of networks left out of the fit; None where there were none.
         macs_only: the same for a straight line in MACs: what the profile has to beat.
+        uncorrected: the same for the profile before its correction by these networks, where it has one.
         interval_factor: `interval_coverage` of the left-out networks lay within this factor of the estimate.
         range_ms: the measured latencies; an estimate outside them is an extrapolation.
         others: further sets of networks, stated apart.
@@ -145,6 +161,7 @@ class Evidence:
     interval_coverage: float | None = None
     errors: Errors | None = None
     macs_only: Errors | None = None
+    uncorrected: Errors | None = None
     range_ms: tuple[float, float] | None = None
     others: tuple[EvidenceGroup, ...] = ()
     note: str = ""

@@ -94,6 +94,22 @@ def leave_one_out(
     return predictions
 
 
+def fold_of(networks: int, folds: int) -> Array:
+    """Return the fold of each network: each its own where there are no more networks than folds."""
+    return np.arange(networks) % min(networks, folds)
+
+
+def leave_folds_out(fitter: Fitter, networks: Sequence[MeasuredNetwork], folds: int) -> list[float]:
+    """Predict each network by a fit to the networks of the other folds."""
+    fold = fold_of(len(networks), folds)
+    predictions = [0.0] * len(networks)
+    for number in range(int(fold.max()) + 1):
+        predictor = fitter([network for network, own in zip(networks, fold, strict=True) if own != number])
+        for position in np.flatnonzero(fold == number).tolist():
+            predictions[position] = predictor(networks[position])
+    return predictions
+
+
 def errors(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> Errors:
     """Summarise predictions against measurements, relative to the measurement."""
     predicted, measured = np.array(predicted_ms), np.array(measured_ms)

@@ -45,6 +45,35 @@ def kernel_work(kernel: Kernel, profile: HardwareProfile) -> Work:
     )
 
 
+def variant(kernel: Kernel) -> str:
+    """Return what a correction tells kernels apart by: the kind; of elementwise kernels the first operation."""
+    return kernel.ops[0] if kernel.kind == "elementwise" else kernel.kind
+
+
+def launch_and_work_ms(work: Work, profile: HardwareProfile) -> tuple[float, float]:
+    """Return the cost of launching a kernel and the time at work by the profile's rates, without its correction."""
+    rate = profile.rate(work.kind)
+    work_ms = kernel_ms(
+        work.macs,
+        work.macs_per_out_ch,
+        work.activation_bytes + work.weight_bytes,
+        overhead_ms=0.0,
+        gmacs_per_s=rate.gmacs_per_s,
+        gbytes_per_s=rate.gbytes_per_s,
+        half_out_chs=rate.half_out_chs,
+        half_macs=rate.half_macs,
+    )
+    return rate.overhead_ms, float(work_ms)
+
+
+def corrected_ms(kernel: Kernel, work: Work, profile: HardwareProfile) -> float:
+    """Return the time of a kernel with the profile's correction."""
+    correction, name = profile.correction, variant(kernel)
+    launch_ms, work_ms = launch_and_work_ms(work, profile)
+    launch_ms = correction.per_kernel_ms.get(name, correction.scale * launch_ms)
+    return launch_ms + correction.work_scale.get(name, correction.scale) * work_ms
+
+
 def kernel_ms(
     macs: Numeric,
     macs_per_out_ch: Numeric,
