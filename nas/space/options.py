@@ -22,12 +22,14 @@ class Family:
         fields: choices by field.
         where: positions of the stage that it may stand at.
         number: counts the entries of one kind that may stand at the same position; no block comes of two of them.
+        opens: whether it may open a stage although it keeps the shape of a map, because the stage does too.
     """
 
     kind: str
     fields: Mapping[str, Values]
     where: Where = "anywhere"
     number: int = 1
+    opens: bool = False
 
     @property
     def name(self) -> str:
@@ -42,7 +44,7 @@ class Family:
     def stands_at(self, position: int) -> bool:
         """Whether it may stand at `position`; what cannot change the shape of a map opens no stage."""
         if position == 0:
-            return self.where != "rest" and self.block.reshapes
+            return self.where != "rest" and (self.block.reshapes or self.opens)
         return self.where != "first"
 
 

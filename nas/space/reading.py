@@ -16,6 +16,7 @@ from nas.space.choices import expand
 from nas.space.document import SpaceDocument, StageDocument
 from nas.space.ends import Head, Stem
 from nas.space.options import Family, StageOptions, Values, Where
+from nas.space.sequence import is_sequence
 
 # Fields that are numbers of channels, which `multiple_of` speaks of.
 _WIDTHS = ("out_chs", "features")
@@ -31,7 +32,9 @@ def read_stages(document: SpaceDocument, problems: Problems) -> tuple[StageOptio
     stages = document.stages
     if not stages:
         problems.add("$.stages", "at least one stage is needed")
-    return tuple(_read_stage(s, document.multiple_of, f"$.stages[{i}]", problems) for i, s in enumerate(stages))
+    tokens = is_sequence(document)
+    found = (_read_stage(s, document.multiple_of, f"$.stages[{i}]", problems, tokens) for i, s in enumerate(stages))
+    return tuple(found)
 
 
 def read_stem(document: SpaceDocument, problems: Problems) -> Mapping[str, Values]:
@@ -83,7 +86,9 @@ def read_fields(
     return choices
 
 
-def _read_stage(stage: StageDocument, multiple_of: int, path: str, problems: Problems) -> StageOptions:
+def _read_stage(
+    stage: StageDocument, multiple_of: int, path: str, problems: Problems, tokens: bool = False
+) -> StageOptions:
     multiple_of = multiple_of if stage.multiple_of is None else stage.multiple_of
     depth = _numbers(stage.depth, f"{path}.depth", problems)
     out_chs = _numbers(stage.out_chs, f"{path}.out_chs", problems, multiple_of=multiple_of)
@@ -111,7 +116,8 @@ def _read_stage(stage: StageDocument, multiple_of: int, path: str, problems: Pro
             family = _read_family(entry, where, out_chs, strides[where], place, problems)
             sound = sound and family is not None
             if family is not None:
-                families.append((place, _numbered(family, [f for _, f in families])))
+                opening = dataclasses.replace(family, opens=tokens)
+                families.append((place, _numbered(opening, [f for _, f in families])))
     options = StageOptions(depth, out_chs, stage.stride, tuple(f for _, f in families), frozenset(stage.tied))
     if sound:
         _require_positions(options, stage, path, problems)
@@ -131,7 +137,7 @@ def _require_positions(options: StageOptions, stage: StageDocument, path: str, p
     if stage.rest and depth == 1:
         problems.add(f"{path}.rest", "no block follows the first: depth is 1")
     for family in options.families:
-        if family.where == "first" and not family.block.reshapes:
+        if family.where == "first" and not (family.block.reshapes or family.opens):
             problems.add(f"{path}.first", f"{family.kind} cannot open a stage: it keeps channels and resolution")
 
 

@@ -26,6 +26,7 @@ from nas.space.ends import Head, Stem
 from nas.space.options import Family, StageOptions, Values
 from nas.space.reading import read_heads, read_resolutions, read_stages, read_stem
 from nas.space.seeds import Pick, check_seeds, greatest, least, seed_pick
+from nas.space.sequence import check_sequence
 
 Params = dict[str, Any]
 
@@ -287,6 +288,7 @@ def space_from_document(document: SpaceDocument, *, source: str = "search space"
         tied=frozenset(document.tied),
         seed_documents=document.seeds,
     )
+    check_sequence(document, space.stem, space.stages, space.heads, problems)
     problems.raise_if_any(source)
     places = [space.stem, *(f.fields for stage in space.stages for f in stage.families), *space.heads.values()]
     check_space_ties(document.tied, places, problems)

@@ -1,6 +1,7 @@
 """Stems and heads: shapes, and that one network has one description."""
 
 import random
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,18 @@ stem: {kind: patch, out_chs: [8, 16], kernel_size: 4, stride: 4}
 stages:
   - {depth: [1, 2], out_chs: 16, blocks: [{kind: convnext, kernel_size: [3, 5]}]}
 heads: [{kind: pool_norm}, {kind: conv_pool_mlp, features: [8, 16], hidden: [8, 24]}]
+"""
+
+TOKENS = """
+name: tokens
+description: Tokens and transformer blocks.
+resolution: [24, 32]
+stem: {kind: tokens, out_chs: 16, kernel_size: 8, stride: 8}
+stages:
+  - depth: [1, 2]
+    out_chs: 16
+    blocks: [{kind: transformer, position: none, bias: true, mlp_ratio: [2, 4], num_heads: [2, 4]}]
+heads: [{kind: token_norm}]
 """
 
 STEMS = [Stem(8), Stem(8, 4, 4, kind="patch"), Stem(8, 4, 4, kind="tokens")]
@@ -92,18 +105,32 @@ def test_tokens_are_exported(tmp_path) -> None:
     assert export_module(network, "onnx", tmp_path, facts=facts, images=images, name="tokens").passed
 
 
-@pytest.fixture
-def patches(tmp_path) -> SearchSpace:
-    path = tmp_path / "patches.yaml"
-    path.write_text(PATCHES)
+def space_of(text: str, folder: Path) -> SearchSpace:
+    path = folder / "space.yaml"
+    path.write_text(text)
     return load_space(str(path)).for_classes(5)
 
 
-def test_a_space_of_patches_shares_weights(patches: SearchSpace) -> None:
-    supernet, rng = Supernet(patches, seed=0).eval(), random.Random(0)
+@pytest.mark.parametrize("text", [PATCHES, TOKENS], ids=["patches", "tokens"])
+def test_a_space_of_patches_or_tokens_shares_weights(text: str, tmp_path: Path) -> None:
+    space, rng = space_of(text, tmp_path), random.Random(0)
+    supernet = Supernet(space, seed=0).eval()
     for _ in range(8):
-        architecture = patches.sample(rng)
-        assert patches.contains(architecture)
+        architecture = space.sample(rng)
+        assert space.contains(architecture)
         x = torch.randn(2, 3, architecture.resolution, architecture.resolution)
         with torch.no_grad():
             assert torch.allclose(supernet(architecture, x), supernet.extract(architecture)(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("token_norm", "pool", r"\$.heads\[0\].kind: pool does not go with this stem: token_norm does"),
+        ("position: none", "window_size: 0", r"\$.stages\[0\]: transformer: behind a tokens stem only"),
+        ("out_chs: 16\n", "out_chs: 24\n", r"\$.stages\[0\]: tokens keep number and width"),
+    ],
+)
+def test_a_space_of_tokens_that_makes_no_sense_is_refused(old: str, new: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=problem):
+        space_of(TOKENS.replace(old, new), tmp_path)
