@@ -19,7 +19,7 @@ from torch import nn
 from nas.cost.kernels import fuse
 from nas.cost.rules import load_rules
 from nas.cost.trace import trace_module
-from tools.engines.signature import Signature, predicted
+from tools.engines.signature import Signature
 
 ENGINES = ("onnxruntime", "litert")
 TIMM = (
@@ -59,7 +59,7 @@ def compare(name: str, engine: str) -> tuple[Counter[Signature], Counter[Signatu
     reporter = reporter_of(engine)
     module, shape = build(name)
     kernels = fuse(trace_module(module, shape), load_rules(reporter.RULES))
-    return Counter(predicted(kernel) for kernel in kernels), reporter.kernels(module, shape)
+    return Counter(reporter.SIGNATURES.predicted(kernel) for kernel in kernels), reporter.kernels(module, shape)
 
 
 def reporter_of(engine: str) -> ModuleType:

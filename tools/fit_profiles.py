@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from nas import torch_compat
+from nas.cost.rules import FusionRules
 from nas.hardware.fit import MeasuredNetwork, fit_profile
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import Evidence, EvidenceGroup, HardwareProfile, load_profile
@@ -203,6 +204,8 @@ def _subtitle(evidence: Evidence) -> str:
 
 def _plain(value: Any) -> Any:
     """Turn a dataclass into dictionaries, leaving out what equals its default, numbers rounded."""
+    if isinstance(value, FusionRules) and value.engine:
+        return {"engine": value.engine}  # stands for the file of the engine's rules
     if dataclasses.is_dataclass(value):
         fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
         return {field.name: _plain(v) for field, v in fields if v is not None and v not in ((), {}, "", field.default)}

@@ -27,10 +27,10 @@ def with_reorders(ops: Sequence[Op], blocked: BlockedLayout, entry: Layout) -> t
     for op in ops:
         for value in op.inputs:
             readers[value].append(op)
-    maps = _Maps(entry)
+    maps = _Maps(entry, blocked)
     for op in ops:
         source, result, name = _places(op, maps, readers[op.output], blocked)
-        if op.name == "batch_norm" and result == "blocked" and not maps.foldable(op, readers):
+        if op.name == "batch_norm" and result == "blocked" and blocked.block > 1 and not maps.foldable(op, readers):
             maps.add(_as_conv(op), source, result)
         else:
             maps.add(replace(op, name=name), source, result)
@@ -40,11 +40,12 @@ def with_reorders(ops: Sequence[Op], blocked: BlockedLayout, entry: Layout) -> t
 class _Maps:
     """The operations so far, and by value and layout the number of the copy that holds it."""
 
-    def __init__(self, entry: Layout) -> None:
+    def __init__(self, entry: Layout, blocked: BlockedLayout) -> None:
         self.ops: list[Op] = []
         self._copies: dict[int, dict[str, int]] = {0: dict.fromkeys(entry.split("+"), 0)}
         self._maker: dict[int, Op] = {}
         self._made = 0
+        self._blocked = blocked
 
     def is_made_in(self, value: int, place: _Place) -> bool:
         """Whether `value` was made in this layout; a copy does not count."""
@@ -73,7 +74,8 @@ class _Maps:
         if place not in copies:
             self._made += 1
             number = -(1 << 40) - self._made
-            self.ops.append(_reorder(next(iter(copies.values())), number, shape))
+            free = self._blocked.free_transposes and (len(shape) < 4 or prod(shape[2:]) == 1)
+            self.ops.append(_reorder("reshape" if free else "reorder", next(iter(copies.values())), number, shape))
             copies[place] = number
         return copies[place]
 
@@ -86,24 +88,27 @@ def _as_conv(op: Op) -> Op:
     )
 
 
-def _reorder(source: int, output: int, shape: Shape) -> Op:
+def _reorder(name: str, source: int, output: int, shape: Shape) -> Op:
     from nas.cost.ops import Op
 
-    return Op("reorder", 0, (source,), output, (shape,), shape)
+    return Op(name, 0, (source,), output, (shape,), shape)
 
 
 def _places(op: Op, maps: _Maps, readers: Sequence[Op], blocked: BlockedLayout) -> tuple[_Place, _Place, str]:
     """Return the layout of the inputs and of the result of `op`, and the name it runs under."""
     if op.name == "conv2d":
         return (*_conv_places(op, blocked), op.name)
-    if op.name in blocked.pools:
+    if op.name in blocked.pools and not op.axes and len(op.input_shapes[0]) == 4:
         place: _Place = "plain" if op.input_shapes[0][1] % blocked.block else "blocked"
         return place, place, op.name
     all_blocked = bool(op.inputs) and all(maps.is_made_in(value, "blocked") for value in op.inputs)
     if op.name == "transpose" and op.axes == _TO_CHANNELS_LAST and all_blocked:
-        return "blocked", "plain", "reorder"
-    if op.name == "transpose" and op.axes == _TO_CHANNELS_FIRST and _one_wants_blocks(readers, blocked):
-        return "plain", "blocked", "reorder"
+        return "blocked", "plain", "reshape" if blocked.free_transposes else "reorder"
+    if op.name == "transpose" and op.axes == _TO_CHANNELS_FIRST:
+        if blocked.free_transposes:
+            return "plain", "blocked", "reshape"
+        if _one_wants_blocks(readers, blocked):
+            return "plain", "blocked", "reorder"
     stays = op.name in blocked.keeps or (op.name in blocked.joins and _joins(op, blocked))
     return ("blocked", "blocked", op.name) if stays and all_blocked else ("plain", "plain", op.name)
 
@@ -127,5 +132,5 @@ def _one_wants_blocks(readers: Sequence[Op], blocked: BlockedLayout) -> bool:
 def _joins(op: Op, blocked: BlockedLayout) -> bool:
     """Whether the maps of an operation are whole blocks (concatenation) or equally large (sum, product)."""
     if op.name == "cat":
-        return not any(shape[1] % blocked.block for shape in op.input_shapes)
-    return len(op.inputs) > 1 and len(set(op.input_shapes)) == 1
+        return len(op.output_shape) == 4 and not any(shape[1] % blocked.block for shape in op.input_shapes)
+    return len(op.inputs) > 1 and (blocked.broadcasts or len(set(op.input_shapes)) == 1)

@@ -208,6 +208,8 @@ def conv_attributes(name: str, call: Call) -> ConvAttributes:
             "groups": groups,
             "padding": max(call.args[4], default=0),
         }
+    if name == "max_pool" and len(call.args) > 3:
+        return {"padding": max(call.args[3], default=0)}
     if name in {"linear", "matmul"}:
         a, b = call.shapes[-2:]
         return {"in_chs": a[-1], "out_chs": b[-1], "kernel_size": 1, "stride": 1, "groups": 1, "padding": 0}

@@ -15,7 +15,7 @@ class Op:
     """One recorded operation; activations are numbered, weights are only counted.
 
     Attributes:
-        axes: of a transpose, where each dimension of the result comes from.
+        axes: of a transpose, where each dimension of the result comes from; of a mean of rows, the last.
         constant: the number that an addition or product takes instead of a second tensor.
     """
 

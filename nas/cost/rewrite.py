@@ -31,6 +31,8 @@ def simplify(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
         left = _without_unread(left)
     if rules.split:
         left = _with_splits(left)
+    if rules.explicit_padding:
+        left = [part for op in left for part in _padded(op)]
     left = [_swap(op) for op in left]
     return _without_prologues(left, rules) if rules.prologue else left
 
@@ -110,7 +112,11 @@ def chain(op: Op, names: Sequence[str]) -> list[Op]:
         source: tuple[int, ...] = op.inputs
         if parts:
             source = (parts[-1].output, *(op.inputs[:1] if name in _PRODUCTS | _SUMS else ()))
-        part = replace(op, name=name, inputs=source, input_shapes=(op.input_shapes[0],) * len(source))
+        kind, _, rows = name.partition("@")
+        shape = (*op.output_shape[:-1], 1) if rows else op.output_shape
+        part = replace(op, name=kind, inputs=source, input_shapes=(shape,) * len(source), output_shape=shape)
+        if rows:
+            part = replace(part, axes=(-1,))
         if position < len(names) - 1:
             part = replace(part, output=_inner(op, position))
         parts.append(replace(part, macs=0, weight_elements=0, constant=None) if position else part)
@@ -129,14 +135,25 @@ def _attention(op: Op, names: Sequence[str]) -> list[Op]:
     (q, k, v), (q_shape, k_shape, v_shape) = op.inputs[:3], op.input_shapes[:3]
     scores_shape = (*op.output_shape[:-2], q_shape[-2], k_shape[-2])
     macs = prod(scores_shape) * q_shape[-1]
-    scores, weights = _inner(op, 0), _inner(op, len(names) - 2)
-    plain = replace(op, macs=0, weight_elements=0, output_shape=scores_shape)
-    parts = [replace(plain, name=names[0], macs=macs, inputs=(q, k), input_shapes=(q_shape, k_shape), output=scores)]
-    for position, name in enumerate(names[1:-1], start=1):
+    plain = replace(op, macs=0, weight_elements=0)
+    parts: list[Op] = []
+    for position, name in enumerate(names[: names.index("matmul")]):
+        value, on_queries = _inner(op, position), name == "scale" and "scale" not in names[:position]
+        source, shape = (q, q_shape) if on_queries else (k, k_shape)
+        q, k = (value, k) if on_queries else (q, value)
+        parts.append(
+            replace(plain, name=name, inputs=(source,), input_shapes=(shape,), output=value, output_shape=shape)
+        )
+    first = len(parts)
+    plain = replace(plain, output_shape=scores_shape)
+    product = replace(plain, name="matmul", macs=macs, inputs=(q, k), input_shapes=(q_shape, k_shape))
+    parts.append(replace(product, output=_inner(op, first)))
+    for position, name in enumerate(names[first + 1 : -1], start=first + 1):
         before = parts[-1].output
         parts.append(
             replace(plain, name=name, inputs=(before,), input_shapes=(scores_shape,), output=_inner(op, position))
         )
+    weights = parts[-1].output
     last = replace(op, name=names[-1], macs=op.macs - macs, inputs=(weights, v), input_shapes=(scores_shape, v_shape))
     return [*parts, last]
 
@@ -193,6 +210,24 @@ def _split_parts(op: Op, slices: Sequence[Op], transpose: Op | None) -> list[Op]
         )
     name = VIEW if transpose is None else "transpose"
     return [*parts, replace(op, name=name, inputs=(whole,), input_shapes=(op.output_shape,))]
+
+
+def _padded(op: Op) -> list[Op]:
+    """Put a kernel that pads before a convolution whose padding is not what "same" would give."""
+    if op.name == "max_pool":
+        uneven = op.padding > 0
+    elif op.name == "conv2d" and op.padding:
+        size = op.input_shapes[0][-1]
+        same = max((-(-size // op.stride) - 1) * op.stride + op.kernel_size - size, 0)
+        uneven = same != 2 * op.padding
+    else:
+        uneven = False
+    if not uneven:
+        return [op]
+    batch, chs, *sides = op.input_shapes[0]
+    shape = (batch, chs, *(side + 2 * op.padding for side in sides))
+    pad = replace(op, name="pad", macs=0, weight_elements=0, output=_inner(op, 0), output_shape=shape)
+    return [pad, replace(op, inputs=(pad.output,), input_shapes=(shape,))]
 
 
 def _swap(op: Op) -> Op:

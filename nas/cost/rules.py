@@ -15,7 +15,7 @@ from nas.schema import load_yaml, read
 
 FOLDER = "hardware_profiles/engines"
 
-Layout = Literal["plain", "blocked", "plain+blocked", "blocked+plain", "channels_last"]
+Layout = Literal["plain", "blocked", "plain+blocked", "blocked+plain"]
 """How a feature map lies in memory between two parts of a network: as it was made, and as it was copied besides."""
 
 IMAGE_LAYOUT: Layout = "plain"
@@ -23,16 +23,18 @@ IMAGE_LAYOUT: Layout = "plain"
 
 @dataclass(frozen=True, slots=True)
 class BlockedLayout:
-    """Feature maps in blocks of channels, as ONNX Runtime keeps them on x86 (NCHWc).
+    """Feature maps in blocks of channels, as ONNX Runtime keeps them on x86 (NCHWc), or with the channels last.
 
-    Convolutions and pools ask for blocks; what is not named here needs the plain layout. Each change is a kernel.
+    Convolutions and pools ask for this layout; what is not named here needs the plain one. A change is a kernel.
 
     Attributes:
-        block: channels in a block (16 with AVX-512, 8 with AVX2).
-        align: channels of a blocked convolution are a multiple of this.
+        block: channels in a block: 16 with AVX-512, 8 with AVX2; 1 where the channels come last.
+        align: channels of a convolution on blocks are a multiple of this.
         pools: operations that take whole blocks only.
         keeps: operations on one map that work in either layout.
-        joins: operations on equally large maps that stay in blocks where all their maps are.
+        joins: operations on several maps that stay in blocks where all their maps are.
+        broadcasts: whether these maps may differ in size.
+        free_transposes: whether a transpose between the layouts is none, nor one of a map with a single position.
     """
 
     block: int
@@ -40,6 +42,8 @@ class BlockedLayout:
     pools: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     joins: tuple[str, ...] = ()
+    broadcasts: bool = False
+    free_transposes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,12 @@ class FusionRules:
         after: for some of these, what they may directly follow there; others may follow anything.
         prologue: by the first operation of a kernel, what may be done to its inputs inside it.
         free: operations that cost nothing, such as reshapes of a contiguous map.
-        expand: operations that the engine runs as several, one after the other.
+        expand: operations that the engine runs as several, one after the other. ``mean@rows`` gives one number for
+            each row of channels. What comes before the first product of attention is done to its inputs: the first
+            ``scale`` to the queries, all else to the keys.
         expand_alone: the same for operations that no kernel absorbed.
         split: whether slices that take a value apart are one kernel.
-        explicit_padding: whether a convolution whose padding is not "same" gets a kernel that pads.
-        channels_last: whether maps lie in memory with the channels last: such transposes are free.
+        explicit_padding: whether a convolution whose padding is not "same" or a max pool gets a kernel that pads.
         blocked: the layout of feature maps where it is blocked.
         drop: what is left out: ``unread`` results, ``identities`` (x + 0, x * 1) and ``zeros`` (x * 0, and adding it).
         engine: the file in `hardware_profiles/engines` that these are; given alone, it stands for that file.
@@ -70,7 +75,6 @@ class FusionRules:
     expand_alone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     split: bool = False
     explicit_padding: bool = False
-    channels_last: bool = False
     blocked: BlockedLayout | None = None
     drop: tuple[Literal["unread", "identities", "zeros"], ...] = ()
     engine: str = ""

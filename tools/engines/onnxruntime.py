@@ -16,10 +16,10 @@ import onnxruntime
 import torch
 from torch import nn
 
-from tools.engines import signature
-from tools.engines.signature import Signature
+from tools.engines.signature import Signature, Signatures
 
 RULES = "onnxruntime-cpu"
+SIGNATURES = Signatures(block=16)
 _FREE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"})
 _COPIES = frozenset({"Transpose", "Concat", "Split", "Slice", "Gather", "ReorderOutput", "Pad", "Expand"})
 _NAMES = {
@@ -84,15 +84,15 @@ def _signature(node: Any, profile: dict[str, Any], weights: set[str]) -> Signatu
         groups, weight = attributes.get("group", 1), inputs[1]
         adds = ("add",) if len(node.input) > 3 and node.input[3] else ()
         positions = result[0] * prod(result[2:])
-        return signature.conv(weight[2], weight[1] * groups, weight[0], groups, positions, (*adds, *joined))
+        return SIGNATURES.conv(weight[2], weight[1] * groups, weight[0], groups, positions, (*adds, *joined))
     if kind in ("Gemm", "FusedGemm") or (kind == "MatMul" and node.input[1] in weights):
-        return signature.linear(inputs[0][-1], result[-1], prod(result) // result[-1], joined)
+        return SIGNATURES.linear(inputs[0][-1], result[-1], prod(result) // result[-1], joined)
     if kind in ("MatMul", "FusedMatMul"):
-        return signature.matmul(prod(result) * inputs[0][-2 if attributes.get("transA") else -1])
+        return SIGNATURES.matmul(prod(result) * inputs[0][-2 if attributes.get("transA") else -1])
     if kind == "ReorderInput":  # its result has padded channels
-        return signature.copy(prod(inputs[0]))
+        return SIGNATURES.copy(prod(inputs[0]))
     if kind in _COPIES:
-        return signature.copy(sum(map(prod, outputs)))
+        return SIGNATURES.copy(sum(map(prod, outputs)))
     if kind == "SkipLayerNormalization":
-        return signature.other("layer_norm", result, ("add",))
-    return signature.other(_NAMES.get(kind, kind), result)
+        return SIGNATURES.other("layer_norm", result, ("add",))
+    return SIGNATURES.other(_NAMES.get(kind, kind), result)
