@@ -23,7 +23,7 @@ LAYERS = (
     {"data", "training"},
     {"search"},
     {"compress", "export"},
-    {"report", "calibration", "networks", "prediction", "profiling", "survey", "verifying"},
+    {"report", "calibration", "host", "networks", "prediction", "profiling", "survey", "verifying"},
     {"pipeline"},
     {"cli", "__main__"},
 )

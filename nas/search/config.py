@@ -9,6 +9,7 @@ from typing import Any
 from nas import schema
 from nas.errors import UserError
 from nas.model.warm_start import WarmStart
+from nas.search.latency_check import MeasureOrder
 from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
 from nas.training.recipe import Recipe
@@ -69,6 +70,7 @@ class SearchConfig:
         effort: how much work to do.
         workers: where to do it.
         formats: what the winner is exported to.
+        measure: where the finalists are measured before one wins; None trusts the predictions.
         warm_start: the checkpoint of timm's that the supernet starts from; None starts from random weights.
         blocks: digest of the file of block families that lies in the run as ``blocks.py``; None if there is none.
     """
@@ -88,6 +90,7 @@ class SearchConfig:
     workers: Workers = field(default_factory=Workers)
     formats: tuple[str, ...] = ("onnx",)
     warm_start: WarmStart | None = None
+    measure: MeasureOrder | None = None
     blocks: str | None = None
 
     @property

@@ -13,6 +13,7 @@ from nas.errors import UserError
 from nas.model.warm_start import WarmStart, read_warm_start, warmed
 from nas.resources import absolute_yaml
 from nas.search.config import Effort, SearchConfig, Workers
+from nas.search.latency_check import MeasureOrder, require_measurable
 from nas.search.objective import Constraints
 from nas.search.study import Study
 from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
@@ -32,6 +33,7 @@ class Wishes:
     Attributes:
         target: name or path of a hardware profile.
         data: what `nas.data.load_data` takes.
+        measure: where to measure the finalists before one wins; None trusts the predictions.
         warm_start: ``timm:NAME`` or ``timm:NAME=FILE``, the checkpoint that the supernet starts from.
         blocks: path of a file that defines block families of the user's own.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
@@ -54,6 +56,7 @@ class Wishes:
     workers: Workers = Workers()
     formats: tuple[str, ...] = ("onnx",)
     warm_start: str | None = None
+    measure: MeasureOrder | None = None
     blocks: str | None = None
 
 
@@ -66,6 +69,8 @@ def plan(wishes: Wishes) -> SearchConfig:
     """
     blocks = None if wishes.blocks is None else load_blocks(Path(wishes.blocks))
     target = load_target(wishes.target)
+    if wishes.measure is not None:
+        require_measurable(target.profile, wishes.measure)
     # What the run keeps means the same in every folder: it may be resumed, or evaluated by workers, elsewhere.
     spec, root = absolute(wishes.data, None if wishes.data_root is None else Path(wishes.data_root))
     given_space = load_space(wishes.space) if wishes.space else None
@@ -98,6 +103,7 @@ def plan(wishes: Wishes) -> SearchConfig:
         workers=wishes.workers,
         formats=wishes.formats,
         warm_start=warm_start,
+        measure=wishes.measure,
         blocks=None if blocks is None else blocks.digest,
         **({"sampler": wishes.sampler} if wishes.sampler else {}),
     )

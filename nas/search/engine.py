@@ -24,7 +24,8 @@ from nas.search.config import SearchConfig, Workers
 from nas.search.executor import Executor
 from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
 from nas.search.inline import InlineExecutor
-from nas.search.objective import select
+from nas.search.measured_finalists import measured_finalists
+from nas.search.objective import feasible, select
 from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
 from nas.search.study import Study
@@ -88,7 +89,11 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     watch.say(_explored_text(study, clock))
     with clock.stage("finalists"), suited_threads(data.resolution):
         finalists = _train_finalists(config, run, study, supernet, data, watch)
-    winner = finalists[select(finalists, config.select, config.accuracy_slack)]
+    judged = finalists
+    if config.measure is not None:
+        with clock.stage("measuring"), suited_threads(data.resolution):
+            judged = measured_finalists(finalists, target, config.measure, run, watch)
+    winner = finalists[_choose(judged, config)]
     watch.say(_trained_text(finalists, winner, clock))
     found = Found(winner, finalists, study.front(), study.counts, len(data.test), clock.seconds)
     save_winner(run.file("winner"), winner.architecture, winner.network)
@@ -160,6 +165,12 @@ def _train_finalists(
         training.train(candidate, name=finalist_name(candidate, i + 1), number=i, total=len(chosen))
         for i, candidate in enumerate(chosen)
     ]
+
+
+def _choose(finalists: Sequence[Finalist], config: SearchConfig) -> int:
+    """Return the index of the winner: by the rule, among those that keep the limits (all, if measured none does)."""
+    within = [i for i, f in enumerate(finalists) if feasible(f.metrics, config.constraints)] or range(len(finalists))
+    return within[select([finalists[i] for i in within], config.select, config.accuracy_slack)]
 
 
 def _explored_text(study: Study, clock: Clock) -> str:

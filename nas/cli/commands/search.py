@@ -47,6 +47,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--warm-start", metavar="timm:NAME[=FILE]", help=_WARM_START)
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
     how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
+    how.add_argument("--measure-finalists", action="store_true", help=_MEASURE)
+    how.add_argument("--no-measure", action="store_true", help=_NO_MEASURE)
+    how.add_argument("--via", metavar="DEVICE", help="measure them on ssh://user@host or adb://SERIAL")
+    how.add_argument("--tool", metavar="PATH", help="what measures there (see nas profile --help)")
     how.add_argument("--seed", type=seed, default=0, metavar="N", help="same seed, same candidates (default: 0)")
     how.add_argument("--smoke", action="store_true", help="everything at the smallest size, in about a minute")
     where = parser.add_argument_group("where to run")
@@ -70,7 +74,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas search``."""
+    from dataclasses import replace
+
     from nas.cli.watch import make_watch
+    from nas.host import suited_target
     from nas.pipeline import existing_run, resume, start
 
     if arguments.resume is not None:
@@ -81,6 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         wishes = _wishes(arguments)
         with make_watch() as watch:
+            measure = not (arguments.smoke or arguments.no_measure)
+            target = suited_target(wishes.target, wishes.space, watch, measure=measure)
+            wishes = replace(wishes, target=target)
             outcome = start(wishes, runs_dir=Path(arguments.runs_dir), name=arguments.name, watch=watch)
     from nas.cli.summary import search_summary
 
@@ -113,9 +123,20 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         **{name: getattr(arguments, name) for name in same},
         constraints=Constraints(**limits, margin=arguments.margin),
         accuracy_slack=arguments.accuracy_slack / 100,
+        measure=_measure(arguments),
         workers=workers,
         formats=arguments.format,
     )
+
+
+def _measure(arguments: argparse.Namespace) -> Any:
+    from nas.search.latency_check import MeasureOrder
+
+    if arguments.measure_finalists:
+        return MeasureOrder(None, arguments.via, arguments.tool)
+    if arguments.via or arguments.tool:
+        raise UserError("--via and --tool say where --measure-finalists measures; add it, or leave them out")
+    return None
 
 
 def _refuse_with_resume(arguments: argparse.Namespace) -> None:
@@ -137,4 +158,6 @@ _WARM_START = (
     "start the shared weights from a checkpoint of timm's: a network of the space, with the weights that timm offers "
     "(downloaded) or those of FILE, .safetensors or .pth"
 )
+_MEASURE = "choose the winner by measured latencies: here if the target is this machine, else --via"
+_NO_MEASURE = "never measure this CPU; else host-cpu is measured once, two minutes, on a CPU that it does not describe"
 _RAY = "local, auto or HOST:PORT; inline uses no Ray at all (default: local)"
