@@ -34,6 +34,8 @@ def simplify(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
     if rules.explicit_padding:
         left = [part for op in left for part in _padded(op)]
     left = [_swap(op) for op in left]
+    if rules.hoist_scales:
+        left = _with_scales_hoisted(left, rules)
     return _without_prologues(left, rules) if rules.prologue else left
 
 
@@ -234,6 +236,20 @@ def _swap(op: Op) -> Op:
     rank = len(op.output_shape)
     swapped = (*range(rank - 2), rank - 1, rank - 2)
     return replace(op, name="swap") if op.name == "transpose" and rank > 1 and op.axes == swapped else op
+
+
+def _with_scales_hoisted(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
+    """Turn into views the products with a number that become part of the weights from which the value comes."""
+    counts, maker = readers(ops), {op.output: op for op in ops}
+
+    def comes_from_weights(value: int) -> bool:
+        op = maker.get(value)
+        while op is not None and counts[op.output] == 1 and (is_view(op, rules) or op.name in ("transpose", "swap")):
+            op = maker.get(op.inputs[0])
+        return op is not None and counts[op.output] == 1 and op.name in ("conv2d", "linear")
+
+    by_number = [op.name == "scale" and not op.weight_elements and comes_from_weights(op.inputs[0]) for op in ops]
+    return [_as_view(op) if hoisted else op for op, hoisted in zip(ops, by_number, strict=True)]
 
 
 def _without_prologues(ops: Sequence[Op], rules: FusionRules) -> list[Op]:

@@ -59,6 +59,7 @@ class FusionRules:
             each row of channels. What comes before the first product of attention is done to its inputs: the first
             ``scale`` to the queries, all else to the keys.
         expand_alone: the same for operations that no kernel absorbed.
+        hoist_scales: whether a product with a number moves back over transposes and views into a weight.
         split: whether slices that take a value apart are one kernel.
         explicit_padding: whether a convolution whose padding is not "same" or a max pool gets a kernel that pads.
         blocked: the layout of feature maps where it is blocked.
@@ -73,6 +74,7 @@ class FusionRules:
     prologue: dict[str, tuple[str, ...]] = field(default_factory=dict)
     expand: dict[str, tuple[str, ...]] = field(default_factory=dict)
     expand_alone: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    hoist_scales: bool = False
     split: bool = False
     explicit_padding: bool = False
     blocked: BlockedLayout | None = None
