@@ -68,8 +68,8 @@ def _show(name: str, arguments: argparse.Namespace) -> int:
         write_picture(found, chosen)
     if arguments.json:
         return print_json(found)
-    print(space_text(found))
-    print(f"\npicture  {chosen or _default_picture(found)}")
+    picture = chosen or _default_picture(found)  # first: the reader of a pipe may have enough of the text
+    print(f"{space_text(found)}\n\npicture  {picture}")
     return 0
 
 
