@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from nas.hardware.fit import MeasuredNetwork
     from nas.hardware.latency_table import Row
     from nas.hardware.profile import Errors, HardwareProfile
-    from nas.hardware.validate import Fitter
     from nas.search.watch import Watch
 
 
@@ -51,20 +50,18 @@ def calibrate_target(target: str, measurements: Path, out: Path, watch: Watch, *
         UserError: listing every problem of the measurements, or if the corrected profile is no better.
     """
     torch_compat.prepare()
-    from nas.hardware.measured_profile import left_out
+    from nas.hardware.calibrate import calibrate, left_out_ms
     from nas.hardware.predictor import network_latency_ms
     from nas.hardware.profile import load_profile
     from nas.hardware.profile_file import profile_name, write_profile
     from nas.hardware.validate import errors
 
-    name = profile_name(out)
+    profile_name(out)  # a wrong name should not cost the reading of networks
     profile = load_profile(target)
     networks = _read(profile, measurements, watch, force=force)
     measured = [network.latency_ms for network in networks]
     before = [network_latency_ms(network.kernels, profile) for network in networks]
-    after, method = left_out(
-        _corrector(profile), networks, progress=lambda done, total: watch.progress("judging", done, total)
-    )
+    after = left_out_ms(profile, networks)
     found = Calibrated(
         path=out,
         networks=len(networks),
@@ -74,12 +71,12 @@ def calibrate_target(target: str, measurements: Path, out: Path, watch: Watch, *
     )
     if not force and found.after.mape >= found.before.mape:
         raise UserError(
-            f"{target} is not written: corrected by these {len(networks)} networks it would be off by "
+            f"{out} is not written: corrected by these {len(networks)} networks, {target} would be off by "
             f"{found.after.mape:.1%} on networks left out, and it is off by {found.before.mape:.1%} as it is; "
             "give more networks, or --force"
         )
-    corrected = replace(_correct(profile, networks), name=name)
-    corrected = _with_evidence(corrected, profile, networks, found, after, method, measurements)
+    source = f"{measurements.name}, {len(networks)} networks"
+    corrected = calibrate(profile, networks, (source,), datetime.date.today().isoformat())
     write_profile(corrected, out, f"nas calibrate --target {target} --measurements {measurements}")
     return found
 
@@ -120,55 +117,3 @@ def _network(profile: HardwareProfile, row: Row, folder: Path) -> MeasuredNetwor
 
     found = find_network(row.network, row.resolution, folder)
     return MeasuredNetwork(f"{row.network} at {found.resolution}", fuse(found.trace, profile.fusion), row.latency_ms)
-
-
-def _corrector(profile: HardwareProfile) -> Fitter:
-    from nas.hardware.predictor import network_latency_ms
-
-    def fit(networks: Sequence[MeasuredNetwork]):  # type: ignore[no-untyped-def]
-        corrected = _correct(profile, networks)
-        return lambda network: network_latency_ms(network.kernels, corrected)
-
-    return fit
-
-
-def _correct(profile: HardwareProfile, networks: Sequence[MeasuredNetwork]) -> HardwareProfile:
-    """Stand-in until the model brings its own calibration: a refit with narrow priors around the profile."""
-    from nas.hardware.fit import Spread, fit_profile
-
-    narrow = Spread(common=(0.7, 0.7, 0.7), kind=(0.2, 0.2, 0.2), half=0.3, noise=0.05)
-    return fit_profile(profile, networks, narrow)
-
-
-def _with_evidence(
-    corrected: HardwareProfile,
-    profile: HardwareProfile,
-    networks: Sequence[MeasuredNetwork],
-    found: Calibrated,
-    after: Sequence[float],
-    method: str,
-    measurements: Path,
-) -> HardwareProfile:
-    """State what stands behind the corrected profile: the user's measurements, beside what the old one rested on."""
-    import datetime
-
-    from nas.hardware.measured_profile import COVERAGE, left_out
-    from nas.hardware.profile import Evidence
-    from nas.hardware.validate import errors, interval_factor, macs_fitter
-
-    measured = [network.latency_ms for network in networks]
-    line, _ = left_out(macs_fitter, networks)
-    evidence = Evidence(
-        kind="measured",
-        sources=(f"{measurements.name}, {len(networks)} networks", *profile.evidence.sources),
-        date=datetime.date.today().isoformat(),
-        networks=len(networks),
-        method=f"{method}, corrected from {profile.name}",
-        interval_factor=interval_factor(after, measured, COVERAGE),
-        interval_coverage=COVERAGE,
-        errors=found.after,
-        macs_only=errors(line, measured),
-        range_ms=(min(measured), max(measured)),
-        note=f"{profile.name} as it was, on the same networks: {found.before.mape:.1%} mean error.",
-    )
-    return replace(corrected, evidence=evidence)

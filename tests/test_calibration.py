@@ -2,7 +2,6 @@
 
 import pytest
 
-from nas import calibration
 from nas.calibration import calibrate_target
 from nas.cli import main
 from nas.cost.kernels import fuse
@@ -50,12 +49,8 @@ def test_a_slower_device_is_learnt(table, tmp_path):
 
 def test_a_worse_profile_is_only_written_by_force(table, tmp_path, monkeypatch):
     path, out = table(lambda ms, _: 1.1 * ms), tmp_path / "mine.yaml"
-    from dataclasses import replace
-
-    from nas.hardware.profile import Correction
-
     monkeypatch.setattr(
-        calibration, "_correct", lambda profile, _: replace(profile, correction=Correction(intercept_ms=99.0))
+        "nas.hardware.calibrate.left_out_ms", lambda _, networks: [99.0 + i for i in range(len(networks))]
     )
     with pytest.raises(UserError, match="not written.*or --force"):
         calibrate_target(TARGET, path, out, Silent())

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nas.cost.rules import FusionRules
+from nas.cost.rules import FusionRules, load_rules
 from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
 from nas.hardware.measurements import Setup
 from nas.hardware.predictor import network_latency_ms
@@ -23,7 +23,6 @@ from nas.hardware.profile import (
     HardwareProfile,
     KernelRate,
     Peaks,
-    load_profile,
 )
 from nas.hardware.validate import Fitter, errors, interval_factor, macs_fitter, profile_fitter
 
@@ -33,7 +32,7 @@ COVERAGE = 0.8
 _MOST_FOLDS = 10
 _GROUP = 4  # networks that make a group worth judging apart
 _PER_MS = 1e6
-_SAME_ENGINE = {"ONNX Runtime": "host-cpu", "TensorRT": "jetson-orin", "TFLite": "pixel4-cpu"}
+_RULES = {"ONNX Runtime": "onnxruntime-cpu", "TensorRT": "tensorrt", "TFLite": "litert-xnnpack"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ class Evidences:
 
 
 def engine_rules(engine: str) -> FusionRules:
-    """Return the fusion rules of the shipped profile of the same engine; PyTorch fuses nothing."""
-    return load_profile(_SAME_ENGINE[engine]).fusion if engine in _SAME_ENGINE else FusionRules()
+    """Return an engine's fusion rules; PyTorch fuses nothing."""
+    return load_rules(_RULES[engine]) if engine in _RULES else FusionRules()
 
 
 def start_profile(setup: Setup, samples: Sequence[MeasuredNetwork], name: str) -> HardwareProfile:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from nas import runs
+from nas.cost.rules import FusionRules
 from nas.errors import UserError
 from nas.hardware.profile import HardwareProfile
 
@@ -47,6 +48,8 @@ def write_profile(profile: HardwareProfile, path: Path, how: str) -> None:
 
 def _plain(value: Any) -> Any:
     """Turn a dataclass into dictionaries, leaving out what equals its default; numbers keep four digits."""
+    if isinstance(value, FusionRules) and value.engine:
+        return {"engine": value.engine}  # stands for the file of the engine's rules
     if dataclasses.is_dataclass(value):
         fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
         return {field.name: _plain(v) for field, v in fields if v is not None and v not in ((), {}, "", field.default)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,8 +77,9 @@ class Profiler:
         Raises:
             NasError: if nothing at all can be measured.
         """
-        done = len(self._file.measured)
-        while self._file.seconds < budget.seconds and (budget.samples is None or done < budget.samples):
+        done, earlier, started = len(self._file.measured), self._file.seconds, time.perf_counter()
+        most = budget.samples or sys.maxsize
+        while (spent := earlier + time.perf_counter() - started) < budget.seconds and done < most:
             sample = self._next()
             if sample is None:
                 return
@@ -86,7 +88,7 @@ class Profiler:
             self._refuse_if_nothing_works()
             done += 1
             shown = measured.error or f"{measured.latency_ms:.3g} ms"
-            progress(self._file.seconds, f"{sample.name}: {shown}")
+            progress(spent, f"{sample.name}: {shown}")
 
     def evidences(self) -> Evidences:
         """Return everything measured so far."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nas.cli.values import positive, seed, whole
 
 if TYPE_CHECKING:
+    from nas.hardware.profile import Evidence, EvidenceGroup
     from nas.profiling import Profiled
 
 HELP = "measure your own device and write its hardware profile"
@@ -67,13 +68,14 @@ def profile_text(profiled: Profiled) -> str:
 
     evidence = profiled.profile.evidence
     noise = "unknown (measured once)" if profiled.noise is None else f"{100 * profiled.noise:.1f} %"
-    judged = [("whole networks", evidence.networks, evidence), *((g.name, g.networks, g) for g in evidence.others)]
+    judged: list[tuple[str, Evidence | EvidenceGroup]] = [("whole networks", evidence)]
+    judged += [(group.name, group) for group in evidence.others]
     rows = []
-    for name, networks, group in judged:
+    for name, group in judged:
         for predictor, errors in (("kernels", group.errors), ("MACs only", group.macs_only)):
             if errors is not None:
                 share, median = f"{100 * errors.share_within_10:.0f} %", f"{100 * errors.median:.1f} %"
-                rows.append((name, str(networks), predictor, share, median, f"{errors.spearman:.3f}"))
+                rows.append((name, str(group.networks), predictor, share, median, f"{errors.spearman:.3f}"))
     headers = ("left out", "networks", "predictor", "within 10 %", "median error", "Spearman")
     return "\n".join(
         [

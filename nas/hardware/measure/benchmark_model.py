@@ -105,8 +105,8 @@ def read_timing(output: str, profiled: str = "") -> Timing:
     layers = read_layers(profiled)
     if measured:
         runs, values = measured[-1]
-        median_ms = float(values.get("median", values["avg"])) / 1e3
-        lowest_ms = float(values.get("p5", values.get("min", values["avg"]))) / 1e3
+        median_ms = float(values.get("median") or values["avg"]) / 1e3
+        lowest_ms = float(values.get("p5") or values.get("min") or values["avg"]) / 1e3
         return Timing(median_ms, lowest_ms, median_ms, runs, layers)
     summary = _SUMMARY.search(output)
     if summary is None:

@@ -46,7 +46,14 @@ def to_onnx(module: nn.Module, input_shape: InputShape, precision: Precision = "
     with quiet():
         try:
             buffer = io.BytesIO()
-            torch.onnx.export(module, example, buffer, dynamo=False, opset_version=_OPSET, input_names=["image"])
+            torch.onnx.export(
+                module,
+                example,
+                buffer,  # type: ignore[arg-type]  # the older exporter takes any file object
+                dynamo=False,
+                opset_version=_OPSET,
+                input_names=["image"],
+            )
             model = buffer.getvalue()
         except Exception:  # tracing runs the module's own code: any error may come out of it
             model = _export_newer(module, example)

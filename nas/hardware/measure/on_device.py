@@ -31,7 +31,8 @@ def main() -> None:
     tensor = session.get_inputs()[0]
     image = np.random.default_rng(0).standard_normal(tensor.shape).astype(np.float32)
     cpu_clock = time.thread_time if given.threads == 1 else time.process_time
-    wall_ms, cpu_ms = [], []
+    wall_ms: list[float] = []
+    cpu_ms: list[float] = []
     for _ in range(5):
         session.run(None, {tensor.name: image})
     deadline = time.perf_counter() + given.seconds
