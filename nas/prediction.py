@@ -154,6 +154,7 @@ def document(
         "peak_memory_bytes": cost.peak_memory_bytes,
         "latency_ms": estimate.latency_ms,
         "latency_interval_ms": list(estimate.interval_ms),
+        "energy_mj": estimate.energy_mj,
         "extrapolated": estimate.extrapolated,
         "unsupported": list(estimate.unsupported),
         "uncovered": estimate.uncovered,

@@ -39,6 +39,8 @@ def prediction_text(found: Mapping[str, Any], kernels: int) -> str:
         f"  parameters   {compact(found['params'])}",
         f"  peak memory  {memory(found['peak_memory_bytes'])} of activations (float32)",
     ]
+    if found["energy_mj"] is not None:
+        lines.append(f"  energy       up to {significant(found['energy_mj'])} mJ, an estimate: data-sheet power x latency")
     if found["extrapolated"]:
         lines.append("  note         outside the latencies that the profile was fitted to: an extrapolation")
     if found["unsupported"]:

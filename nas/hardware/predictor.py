@@ -55,6 +55,7 @@ class LatencyEstimate:
         unsupported: operators the engine does not run, though they were counted here.
         extrapolated: whether the prediction lies outside the latencies the profile was fitted to.
         evidence: what the profile was fitted to.
+        energy_mj: the latency times the data sheet's power: an upper estimate; None where no power is known.
     """
 
     latency_ms: float
@@ -64,6 +65,7 @@ class LatencyEstimate:
     unsupported: tuple[str, ...]
     extrapolated: bool
     evidence: Evidence
+    energy_mj: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""
@@ -167,6 +169,7 @@ def _estimate(parts: Sequence[_Part], profile: HardwareProfile) -> LatencyEstima
         unsupported=_unsupported(parts, profile),
         extrapolated=extrapolated,
         evidence=evidence,
+        energy_mj=None if profile.power_w is None else profile.power_w * latency_ms,
     )
 
 

@@ -177,7 +177,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class HardwareProfile:
-    """A target device with its engine: everything the latency predictor needs."""
+    """A target device with its engine: everything the latency predictor needs.
+
+    `power_w` is what the board or chip may draw by its data sheet; energy is estimated as if it did all the time.
+    """
 
     name: str
     description: str
@@ -193,8 +196,14 @@ class HardwareProfile:
     fusion: FusionRules = field(default_factory=FusionRules)
     kernels: dict[str, KernelRate] = field(default_factory=dict)
     correction: Correction = field(default_factory=Correction)
+    power_w: float | None = None
+    power_source: str = ""
 
     def __post_init__(self) -> None:
+        if self.power_w is not None:
+            _require_positive(power_w=self.power_w)
+        if (self.power_w is None) != (not self.power_source):
+            raise ValueError("power_w and power_source are given together or not at all")
         if self.batch != 1:
             raise ValueError(f"batch must be 1, got {self.batch}: kernels are traced one image at a time")
         object.__setattr__(self, "fusion", resolve(self.fusion))  # `{engine: NAME}` stands for a file of rules
