@@ -28,6 +28,7 @@ BLOCKS = "blocks.py"
 CANDIDATES = "candidates.jsonl"
 JOURNAL = "study.journal"
 RESULT = "result.json"
+LATENCY = "latency.json"  # predicted beside measured latencies, where the run's networks were measured
 PAGE = "report.html"
 
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

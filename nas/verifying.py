@@ -32,8 +32,9 @@ def verify_run(path: Path, order: MeasureOrder, watch: Watch, *, target: str | N
 
     torch_compat.prepare()
     from nas.blocks.user import load_run_blocks
+    from nas.report import write_report
     from nas.search.config import read_config
-    from nas.search.latency_check import LATENCY, check_latencies, open_for
+    from nas.search.latency_check import check_latencies, open_for
     from nas.search.target import load_target
 
     if not (path / runs.RESULT).is_file():
@@ -45,7 +46,8 @@ def verify_run(path: Path, order: MeasureOrder, watch: Watch, *, target: str | N
     torch.set_num_threads(1)
     found = check_latencies(subjects, predictor, engine, watch, here=order.via is None)
     with runs.RunDirectory.open(path) as run:
-        run.write_json(LATENCY, found)
+        run.write_json(runs.LATENCY, found)
+        write_report(path)
     return found
 
 

@@ -16,7 +16,7 @@ class Documents:
 
     Attributes:
         path: the run directory, as the user named it.
-        result: the content of ``result.json``.
+        result: the content of ``result.json``, with that of ``latency.json`` under ``measured`` if there is one.
         candidates: one dictionary per evaluated candidate, in the order of evaluation.
     """
 
@@ -36,5 +36,7 @@ def load_documents(run_dir: Path) -> Documents:
     result = runs.read_json(run_dir / runs.RESULT)
     if not isinstance(result, dict):
         raise UserError(f"{run_dir / runs.RESULT}: expected a mapping")
+    if (run_dir / runs.LATENCY).is_file():
+        result = {**result, "measured": runs.read_json(run_dir / runs.LATENCY)}
     records = run_dir / runs.CANDIDATES
     return Documents(run_dir, result, tuple(runs.read_records(records)) if records.is_file() else ())

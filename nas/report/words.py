@@ -104,6 +104,7 @@ def evidence(run: RunFacts) -> tuple[str, Pairs, tuple[str, ...]]:
             ("estimates within ±10 %", percent(found.get("share_within_10"), 0)),
             ("rank correlation (Spearman)", significant(found.get("spearman"))),
         ]
+    pairs += _measured(run)
     if found.get("note"):
         sentence += f" {found['note']}"
     if run.winner_document.get("extrapolated"):
@@ -157,6 +158,18 @@ def commands(run: RunFacts) -> Pairs:
         (f"nas search --resume {path}", "continue this search where it stopped"),
         (f"nas search --target {target} --data FOLDER", "search for the same target with your own images"),
     )
+
+
+def _measured(run: RunFacts) -> list[tuple[str, str]]:
+    """Return the winner's measured latency, where ``nas verify`` or the search took one."""
+    found: Mapping[str, Any] = run.result.get("measured") or {}
+    digest = run.winner_document.get("digest")
+    latencies = [r["measured_ms"] for r in found.get("networks") or () if r["digest"] == digest and r["measured_ms"]]
+    if not latencies:
+        return []
+    value = f"{milliseconds(latencies[0])} with {found['engine']} on {found['device']}"
+    differs = found.get("differs_from_target")
+    return [("the winner, measured", f"{value}; not the target: {', '.join(differs)}" if differs else value)]
 
 
 def _accuracy_tile(winner: NetworkFacts, rival: NetworkFacts | None) -> Tile:

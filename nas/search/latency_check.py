@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from nas.search.watch import Watch
     from nas.space.architecture import Architecture
 
-LATENCY = "latency.json"
 ROUNDS = 3  # of all networks in turn: a disturbance then hits one round, not one network
 SECONDS = 0.4  # of timing a network in each round
 _ENGINES = {"ONNX Runtime": "onnxruntime", "TFLite": "litert", "TensorRT": "tensorrt", "PyTorch": "torch"}

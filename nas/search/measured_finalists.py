@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nas.search.latency_check import LATENCY, MeasureOrder, Subject, check_latencies, open_for
+from nas import runs
+from nas.search.latency_check import MeasureOrder, Subject, check_latencies, open_for
 
 if TYPE_CHECKING:
     from nas.runs import RunDirectory
@@ -28,7 +29,7 @@ def measured_finalists(
     engine = open_for(target.profile, order)
     subjects = [Subject(f.name, f.architecture, f.network) for f in finalists]
     found = check_latencies(subjects, target, engine, watch, here=order.via is None)
-    run.write_json(LATENCY, found)
+    run.write_json(runs.LATENCY, found)
     error = "" if found["median_error"] is None else f"; predictions off by {found['median_error']:.1%} (median)"
     watch.say(f"measured {len(finalists)} finalists with {found['engine']} on {found['device']}{error}")
     latencies = [row["measured_ms"] for row in found["networks"]]

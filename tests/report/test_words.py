@@ -20,6 +20,15 @@ def test_datasheet_numbers_are_never_called_measurements():
     assert figures == ()
 
 
+def test_a_winner_that_was_measured_shows_it():
+    run = make_run()
+    row = {"digest": run.result["winner"]["digest"], "measured_ms": 1.25}
+    run.result["measured"] = {"engine": "TensorRT", "device": "Orin", "networks": [row], "differs_from_target": []}
+    assert ("the winner, measured", "1.25 ms with TensorRT on Orin") in words.evidence(facts(run))[1]
+    run.result["measured"]["differs_from_target"] = ["fp32 instead of fp16"]
+    assert words.evidence(facts(run))[1][-1][1].endswith("not the target: fp32 instead of fp16")
+
+
 @pytest.mark.parametrize("kind", ["measured", "published"])
 def test_measured_latencies_come_with_their_error(kind):
     run = make_run()

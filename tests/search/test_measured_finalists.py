@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from nas import runs
 from nas.errors import UserError
 from nas.hardware.measure.engine import MeasuringError, Settings
 from nas.hardware.measure.timing import timing_of
@@ -12,7 +13,7 @@ from nas.model.network import build
 from nas.runs import RunDirectory
 from nas.search.config import SearchConfig
 from nas.search.engine import _choose
-from nas.search.latency_check import LATENCY, MeasureOrder
+from nas.search.latency_check import MeasureOrder
 from nas.search.measured_finalists import measured_finalists
 from nas.search.objective import Constraints, Metrics
 from nas.search.target import Target
@@ -60,7 +61,7 @@ def judged(finalists, tmp_path, monkeypatch, *latencies_ms):
     monkeypatch.setattr("nas.search.measured_finalists.open_for", lambda *_: engine)
     with RunDirectory.create(tmp_path, "run") as run:
         found = measured_finalists(finalists, Target(load_profile("host-cpu")), MeasureOrder(), run, Silent())
-        assert [row["name"] for row in run.read_json(LATENCY)["networks"]] == ["small", "large"]
+        assert [row["name"] for row in run.read_json(runs.LATENCY)["networks"]] == ["small", "large"]
     return found
 
 
