@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -67,7 +69,7 @@ def to_tflite(module: nn.Module, input_shape: InputShape, precision: Precision =
         UserError: if the converter is not installed.
         MeasuringError: if it cannot convert the module.
     """
-    with quiet():
+    with quiet(), quiet_native():
         try:
             import litert_torch
         except ImportError:
@@ -87,6 +89,20 @@ def first_line(error: BaseException) -> str:
     """Return what an error says in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:300]
+
+
+@contextlib.contextmanager
+def quiet_native() -> Iterator[None]:
+    """Keep libraries written in C++ from writing to the terminal, which no Python stream can redirect."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as sink:  # noqa: PTH123  # a descriptor is what is needed
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextlib.contextmanager

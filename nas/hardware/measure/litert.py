@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.errors import UserError
-from nas.hardware.measure.convert import first_line, quiet, random_image, to_tflite
+from nas.hardware.measure.convert import first_line, quiet, quiet_native, random_image, to_tflite
 from nas.hardware.measure.cpu import cpu_name
 from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing, time_call
@@ -51,7 +51,7 @@ def _interpreter(model: bytes, threads: int) -> Any:
     except ImportError:
         raise UserError("engine litert needs its runtime: pip install 'nas[litert]'") from None
     try:
-        with quiet():
+        with quiet(), quiet_native():
             interpreter = Interpreter(model_content=model, num_threads=threads)
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
