@@ -20,12 +20,9 @@ COVERAGE = 0.8
 
 
 def correct(profile: HardwareProfile, networks: Sequence[MeasuredNetwork]) -> HardwareProfile:
-    """Return `profile` with the correction that `networks` ask for; its evidence stays as it was.
-
-    Raises:
-        UserError: if there are fewer than three networks.
-    """
-    _require_enough(networks)
+    """Return `profile` with the correction that `networks` ask for; its evidence stays as it was."""
+    if not networks:
+        return profile
     rows, before = design(profile, networks), profile.correction
     found = correction_of(rows, fit(rows, before.intercept_ms), before)
     return dataclasses.replace(profile, correction=found)
@@ -47,7 +44,8 @@ def calibrate(
     Raises:
         UserError: if there are fewer than three networks.
     """
-    _require_enough(networks)
+    if len(networks) < MINIMUM:
+        raise UserError(f"a correction needs at least {MINIMUM} measured networks, got {len(networks)}")
     measured = [network.latency_ms for network in networks]
     before = [network_latency_ms(network.kernels, profile) for network in networks]
     after = left_out_ms(profile, networks)
@@ -83,8 +81,3 @@ def left_out_ms(profile: HardwareProfile, networks: Sequence[MeasuredNetwork]) -
 
 def _method(networks: int) -> str:
     return "leave-one-network-out" if networks <= FOLDS else f"{FOLDS} folds left out in turn"
-
-
-def _require_enough(networks: Sequence[MeasuredNetwork]) -> None:
-    if len(networks) < MINIMUM:
-        raise UserError(f"a correction needs at least {MINIMUM} measured networks, got {len(networks)}")
