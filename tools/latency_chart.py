@@ -9,8 +9,8 @@ from nas.report.labels import Box
 from nas.report.scales import Scale
 from nas.report.svg import Markup, element, joined, text, title
 
-WIDTH, HEIGHT = 560.0, 470.0
-AREA = Box(left=70.0, top=64.0, right=540.0, bottom=410.0)
+WIDTH, HEIGHT = 600.0, 460.0
+AREA = Box(left=70.0, top=64.0, right=585.0, bottom=410.0)
 BAND = 1.1
 ROOM = 1.25
 

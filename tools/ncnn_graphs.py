@@ -260,7 +260,7 @@ def _permute(builder: _Builder, layer: Layer) -> None:
 
 def _shuffle(builder: _Builder, layer: Layer) -> None:
     (value,) = builder.inputs(layer)
-    builder.values[layer.outputs[0]] = builder.emit("copy", [value], value.shape)
+    builder.values[layer.outputs[0]] = builder.emit("transpose", [value], value.shape)
 
 
 def _concat(builder: _Builder, layer: Layer) -> None:
