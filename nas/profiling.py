@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from nas.hardware.profile import HardwareProfile
 if TYPE_CHECKING:
     from nas.hardware.measure.engine import Engine
     from nas.hardware.measurements import MeasurementFile
+    from nas.hardware.profiler import Profiler
     from nas.search.watch import Watch
 
 
@@ -85,10 +86,10 @@ def profile_device(order: ProfileOrder, engine: Engine, watch: Watch) -> Profile
         profiler.run(budget, progress)
     except KeyboardInterrupt:
         watch.say(f"stopped after {len(file.measured)} samples; the same command continues")
-    found = profiler.evidences()
-    if len(found.networks) < LEAST_NETWORKS:
+    networks = sum(1 for _ in file.good(whole=True))
+    if networks < LEAST_NETWORKS:
         raise UserError(
-            f"{len(found.networks)} whole networks measured, at least {LEAST_NETWORKS} are needed for a profile; "
+            f"{networks} whole networks measured, at least {LEAST_NETWORKS} are needed for a profile; "
             f"the same command continues (measurements: {file.path})"
         )
     return _write(order, name, profiler, file, watch)
@@ -101,13 +102,31 @@ def measurements_path(out: Path) -> Path:
     return out.with_name(out.name + SUFFIX)
 
 
-def _write(order: ProfileOrder, name: str, profiler: object, file: MeasurementFile, watch: Watch) -> Profiled:
+def _write(order: ProfileOrder, name: str, profiler: Profiler, file: MeasurementFile, watch: Watch) -> Profiled:
+    """Fit a profile under each set of fusion rules and write the one that predicts left-out networks best."""
     from nas.hardware.measured_profile import measured_profile
     from nas.hardware.profile_file import write_profile
-    from nas.hardware.profiler import Profiler
 
-    assert isinstance(profiler, Profiler)
-    found = profiler.evidences()
-    profile = measured_profile(found, name, lambda done, total: watch.progress("judging", done, total))
+    def judge(done: float, total: float) -> None:
+        watch.progress("judging", done, total)
+
+    profiles = [measured_profile(profiler.evidences(rules), name, judge) for rules in profiler.rule_choices]
+    profile = min(profiles, key=_mean_error)
+    if len(profiles) > 1:
+        note = f"{profile.evidence.note} Fusion rules chosen of {len(profiles)} by these errors."
+        profile = replace(profile, evidence=replace(profile.evidence, note=note))
     write_profile(profile, order.out, order.how)
-    return Profiled(profile, order.out, len(found.parts), found.noise, file.seconds)
+    parts = sum(1 for _ in file.good(whole=False))
+    return Profiled(profile, order.out, parts, noise_of(file), file.seconds)
+
+
+def noise_of(file: MeasurementFile) -> float | None:
+    """Return the noise floor of a file's measurements; None if it cannot be told."""
+    from nas.hardware.measured_profile import noise_floor
+
+    return noise_floor(file.reference_ms)
+
+
+def _mean_error(profile: HardwareProfile) -> float:
+    assert profile.evidence.errors is not None
+    return profile.evidence.errors.mape

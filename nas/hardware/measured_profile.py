@@ -32,6 +32,14 @@ COVERAGE = 0.8
 _MOST_FOLDS = 10
 _GROUP = 4  # networks that make a group worth judging apart
 _PER_MS = 1e6
+PLAIN_RULES = FusionRules(
+    absorb={
+        "conv2d": ("batch_norm", "relu", "relu6", "sigmoid", "add"),
+        "linear": ("relu",),
+        "matmul": ("add",),
+    },
+    free=("reshape", "slice"),
+)
 _RULES = {"ONNX Runtime": "onnxruntime-cpu", "TensorRT": "tensorrt", "TFLite": "litert-xnnpack"}
 
 
@@ -41,6 +49,7 @@ class Evidences:
 
     Attributes:
         setup: device and engine.
+        rules: by which kernels were made of operations.
         parts: kernels and blocks.
         networks: whole networks.
         foreign: those of `networks` that are not of the space.
@@ -49,6 +58,7 @@ class Evidences:
     """
 
     setup: Setup
+    rules: FusionRules
     parts: tuple[MeasuredNetwork, ...]
     networks: tuple[MeasuredNetwork, ...]
     foreign: tuple[MeasuredNetwork, ...] = ()
@@ -56,18 +66,22 @@ class Evidences:
     note: str = ""
 
 
-def engine_rules(engine: str) -> FusionRules:
-    """Return an engine's fusion rules; PyTorch fuses nothing."""
-    return load_rules(_RULES[engine]) if engine in _RULES else FusionRules()
+def rule_choices(engine: str) -> tuple[FusionRules, ...]:
+    """Return the fusion rules that a profile may have; which predicts better is tried. PyTorch fuses nothing.
+
+    The engine's own rules say what it launches. Plain ones came out better on a CPU where fused activations take time.
+    """
+    return (PLAIN_RULES, load_rules(_RULES[engine])) if engine in _RULES else (FusionRules(),)
 
 
-def start_profile(setup: Setup, samples: Sequence[MeasuredNetwork], name: str) -> HardwareProfile:
+def start_profile(setup: Setup, samples: Sequence[MeasuredNetwork], name: str, rules: FusionRules) -> HardwareProfile:
     """Return a profile whose rates are the best that any sample reached.
 
     Args:
         setup: device and engine.
         samples: what was measured; at least one.
         name: of the profile.
+        rules: by which the kernels of `samples` were made.
     """
     size = BYTES_PER_ELEMENT[setup.precision]
     gmacs_per_s = max(_macs(s) / (s.latency_ms * _PER_MS) for s in samples) or 1.0
@@ -88,7 +102,7 @@ def start_profile(setup: Setup, samples: Sequence[MeasuredNetwork], name: str) -
         kernels=kernels,
         evidence=Evidence("datasheet", ("none yet",), _today(), 0, "none", 3.0),
         threads=setup.threads,
-        fusion=engine_rules(setup.engine),
+        fusion=rules,
         correction=Correction(intercept_ms=least_ms / 2),
     )
 
@@ -101,7 +115,7 @@ def measured_profile(found: Evidences, name: str, progress: Callable[[float, flo
         name: of the profile.
         progress: hears of folds done and folds in all.
     """
-    start = start_profile(found.setup, [*found.parts, *found.networks], name)
+    start = start_profile(found.setup, [*found.parts, *found.networks], name, found.rules)
     fitter = profile_fitter(start, SPREAD)
     predicted, method = left_out(fitter, found.networks, found.parts, progress)
     line, _ = left_out(macs_fitter, found.networks)

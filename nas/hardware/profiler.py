@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nas.cost.kernels import fuse
+from nas.cost.rules import FusionRules
 from nas.errors import NasError
 from nas.hardware.fit import MeasuredNetwork
 from nas.hardware.measure.engine import Engine, MeasuringError
-from nas.hardware.measured_profile import Evidences, engine_rules, noise_floor, part_errors, start_profile
+from nas.hardware.measured_profile import Evidences, noise_floor, part_errors, rule_choices, start_profile
 from nas.hardware.measurements import Measured, MeasurementFile
 from nas.hardware.samples import ArchitectureSample, ConvSample, Sample, TimmSample, Traced, part_pool
 from nas.hardware.sampling import Point, feature, next_points
@@ -62,12 +63,12 @@ class Profiler:
         self._file = file
         self._name = name
         rng = random.Random(seed)
-        self._rules = engine_rules(engine.name)
+        self.rule_choices = rule_choices(engine.name)
         pool = [Traced(sample) for sample in part_pool(spaces, rng, max(2, _ARCHITECTURES // len(spaces)))]
         self._pool = {traced.key: traced for traced in pool}
         self._points = [_point(traced) for traced in pool]
         self._networks = _networks(spaces, random.Random(seed + 1))
-        self._kernels: dict[str, MeasuredNetwork] = {}
+        self._measured: dict[str, Traced] = {}
         self._planned: list[Traced] = []
         self._since_reference = REFERENCE_EVERY
 
@@ -90,16 +91,17 @@ class Profiler:
             shown = measured.error or f"{measured.latency_ms:.3g} ms"
             progress(spent, f"{sample.name}: {shown}")
 
-    def evidences(self) -> Evidences:
-        """Return everything measured so far."""
-        networks = [(m, self._as_network(m)) for m in self._file.good(whole=True)]
+    def evidences(self, rules: FusionRules) -> Evidences:
+        """Return everything measured so far, as the kernels that `rules` make of it."""
+        networks = [(m, self._as_network(m, rules)) for m in self._file.good(whole=True)]
         failed = sum(1 for m in self._file.measured if m.error)
         busy = self._file.busy
         notes = [f"{failed} samples could not be measured."] if failed else []
         notes += [f"In {busy} measurements other processes had the core: their tenth percentile counts."] * bool(busy)
         return Evidences(
             setup=self._file.setup,
-            parts=tuple(self._as_network(m) for m in self._file.good(whole=False)),
+            rules=rules,
+            parts=tuple(self._as_network(m, rules) for m in self._file.good(whole=False)),
             networks=tuple(network for _, network in networks),
             foreign=tuple(network for m, network in networks if m.sample.family == "timm"),
             noise=noise_floor(self._file.reference_ms),
@@ -126,8 +128,8 @@ class Profiler:
         known = {m.key: 0.0 for m in measured if m.error}  # not to be tried again
         good = list(self._file.good(whole=False))
         if good:
-            found = self.evidences()
-            start = start_profile(self._file.setup, [*found.parts, *found.networks], self._name)
+            found = self.evidences(self.rule_choices[0])
+            start = start_profile(self._file.setup, [*found.parts, *found.networks], self._name, found.rules)
             known |= {m.key: error for m, error in zip(good, part_errors(start, found), strict=True)}
         return [self._pool[point.key] for point in next_points(self._points, known, ROUND)]
 
@@ -160,13 +162,9 @@ class Profiler:
         if len(tried) >= MOST_FAILURES and all(m.error for m in tried):
             raise NasError(f"{self._engine.name}: nothing could be measured; the last reason: {tried[-1].error}")
 
-    def _as_network(self, measured: Measured) -> MeasuredNetwork:
-        known = self._kernels.get(measured.key)
-        if known is None:
-            traced = self._pool.get(measured.key) or Traced(measured.sample)
-            known = MeasuredNetwork(measured.sample.name, fuse(traced.trace, self._rules), measured.latency_ms)
-            self._kernels[measured.key] = known
-        return known
+    def _as_network(self, measured: Measured, rules: FusionRules) -> MeasuredNetwork:
+        traced = self._pool.get(measured.key) or self._measured.setdefault(measured.key, Traced(measured.sample))
+        return MeasuredNetwork(measured.sample.name, fuse(traced.trace, rules), measured.latency_ms)
 
 
 def _networks(spaces: Sequence[SearchSpace], rng: random.Random) -> list[Traced]:
