@@ -18,17 +18,27 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.search.candidate import Candidate
+from nas.search.objective import Metrics
 
 _DIRECTIONS = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-def new_study(name: str, storage: optuna.storages.BaseStorage | None = None) -> optuna.Study:
-    """Make an empty study with the two goals: accuracy up, MACs down."""
+def goals(metrics: Metrics, *, macs_count: bool) -> list[float] | None:
+    """Return the values of the goals, in the order of the study's directions; None without an accuracy."""
+    if metrics.accuracy is None:
+        return None
+    return [metrics.accuracy, float(metrics.macs)] if macs_count else [metrics.accuracy]
+
+
+def new_study(
+    name: str, storage: optuna.storages.BaseStorage | None = None, *, macs_count: bool = True
+) -> optuna.Study:
+    """Make an empty study with the goals: accuracy up and, if they count, MACs down."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(study_name=name, storage=storage, directions=_DIRECTIONS)
+        return optuna.create_study(study_name=name, storage=storage, directions=_DIRECTIONS[: 1 + macs_count])
     finally:
         optuna.logging.set_verbosity(level)
 
@@ -39,6 +49,8 @@ def frozen_trial(
     space: Mapping[str, BaseDistribution],
     attrs: Mapping[str, Any],
     constraints: Mapping[str, float],
+    *,
+    macs_count: bool = True,
 ) -> FrozenTrial:
     """Write a finished candidate as an Optuna trial.
 
@@ -48,11 +60,12 @@ def frozen_trial(
         space: the distributions of all parameters.
         attrs: what the sampler noted about it.
         constraints: relative overshoot of each limit; zero and below hold.
+        macs_count: whether few MACs are a goal.
     """
     metrics = candidate.metrics
     return optuna.trial.create_trial(
         state=STATES[candidate.state],
-        values=None if metrics.accuracy is None else [metrics.accuracy, float(metrics.macs)],
+        values=goals(metrics, macs_count=macs_count),
         params=dict(params),
         distributions=dict(space),
         user_attrs={
@@ -70,11 +83,11 @@ def frozen_trial(
 class Mirror:
     """Writes the journal file."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, *, macs_count: bool = True) -> None:
         # The caller owns the run, so a lock that is still there was left behind by a crash.
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        self._study = new_study(name, JournalStorage(JournalFileBackend(str(path))))
+        self._study = new_study(name, JournalStorage(JournalFileBackend(str(path))), macs_count=macs_count)
 
     def add(self, trial: FrozenTrial) -> None:
         """Append one finished trial."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -29,15 +29,14 @@ from nas.errors import InfeasibleError, UserError
 from nas.search import objective, samplers
 from nas.search.candidate import SAMPLED, Candidate
 from nas.search.evaluate import Evaluation
-from nas.search.mirror import Mirror, frozen_trial, new_study
+from nas.search.mirror import Mirror, frozen_trial, goals, new_study
 from nas.search.objective import Constraints, Metrics
+from nas.search.samplers import CostFunction, Task
 
 if TYPE_CHECKING:
     from nas.runs import RunDirectory
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
-
-CostFunction = Callable[["Architecture"], Metrics]
 
 # Proposals passed over in a row before the search gives up, ...
 MAX_TRIES = 300
@@ -73,6 +72,7 @@ class Study:
         run_dir: RunDirectory | None = None,
         seeds: Sequence[tuple[str, Architecture]] | None = None,
         lag: int | None = None,
+        macs_count: bool = True,
     ) -> None:
         """Make a study, or continue the one that `run_dir` holds.
 
@@ -86,11 +86,14 @@ class Study:
             seeds: named architectures to propose first; None takes those of the space.
             lag: how many of the accepted candidates before it a proposal does not see, finished or not; None lets it
                 see all that are finished.
+            macs_count: whether few MACs are a goal beside accuracy.
 
         Raises:
             UserError: if the sampler does not exist, or the run was made with another space.
         """
-        samplers.make_sampler(sampler_name, space, seed)  # an unknown name should fail before any work
+        self._known: set[str] = set()
+        self._task = Task(space, cost_fn, constraints, self._known, macs_count=macs_count)
+        samplers.make_sampler(sampler_name, self._task, seed)  # an unknown name should fail before any work
         self.space = space
         self.constraints = constraints
         self._cost_fn = cost_fn
@@ -99,8 +102,9 @@ class Study:
         self._run_dir = run_dir
         self._seeds = tuple(space.seeds() if seeds is None else seeds)
         self._size = space.size()
-        self._distributions = samplers.distributions(space)
-        self._optuna = new_study(space.name)
+        self._distributions = self._task.encoding.distributions
+        self._macs_count = macs_count
+        self._optuna = new_study(space.name, macs_count=macs_count)
         self._next = 0  # the number of the next proposal
         self._accepted = -1  # the number of the last proposal that was accepted
         self._told_infeasible = 0  # since then
@@ -112,11 +116,10 @@ class Study:
         self._lag = lag
         self._waiting: deque[int] = deque()  # accepted proposals that are not visible yet, in order
         self._held: dict[int, tuple[Candidate, optuna.Trial]] = {}  # those of them that are finished
-        self._known: set[str] = set()
         self._tightest: dict[str, float] = {}
         self._mirror: Mirror | None = None
         if run_dir is not None:
-            self._mirror = Mirror(run_dir.file(runs.JOURNAL), run_dir.path.name)
+            self._mirror = Mirror(run_dir.file(runs.JOURNAL), run_dir.path.name, macs_count=macs_count)
             for record in run_dir.recover_records(runs.CANDIDATES):
                 self._restore(record)
 
@@ -202,7 +205,7 @@ class Study:
             if candidate.metrics.accuracy is None:
                 self._optuna.tell(trial, state=TrialState.FAIL)
             else:
-                self._optuna.tell(trial, [candidate.metrics.accuracy, float(candidate.metrics.macs)])
+                self._optuna.tell(trial, goals(candidate.metrics, macs_count=self._macs_count))
             self._visible.append(candidate)
 
     def _propose(self) -> Candidate | None:
@@ -229,7 +232,7 @@ class Study:
 
     def _draw(self, number: int) -> tuple[str, optuna.Trial]:
         """Draw one proposal: a seed, the sampler's, or (when the sampler's are passed over) one of our own."""
-        sampler = samplers.make_sampler(self._sampler_name, self.space, self._seed_of(number))
+        sampler = samplers.make_sampler(self._sampler_name, self._task, self._seed_of(number))
         source = SAMPLED
         if number < len(self._seeds):
             name, architecture = self._seeds[number]
@@ -309,7 +312,7 @@ class Study:
     def _frozen(self, candidate: Candidate, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> FrozenTrial:
         infeasible = candidate.state == "infeasible"
         over = objective.overshoot(candidate.metrics, self.constraints) if infeasible else {}
-        return frozen_trial(candidate, params, self._distributions, attrs, over)
+        return frozen_trial(candidate, params, self._distributions, attrs, over, macs_count=self._macs_count)
 
     def _other_space(self, detail: str) -> UserError:
         assert self._run_dir is not None

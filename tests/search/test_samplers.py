@@ -11,7 +11,8 @@ from nas.errors import UserError
 from nas.search.evaluate import FunctionSpec
 from nas.search.inline import InlineExecutor
 from nas.search.objective import Constraints
-from nas.search.samplers import SAMPLERS, crowding, make_sampler
+from nas.search.samplers import SAMPLERS, Task, make_sampler
+from nas.search.samplers.evolution import crowding
 from nas.search.study import Study
 
 HERE = Path(__file__).parent
@@ -42,7 +43,7 @@ def test_another_seed_proposes_something_else(name):
 @NAMES
 def test_proposals_are_answers_to_every_question(name):
     space = toy.ToySpace()
-    study = optuna.create_study(directions=("maximize", "minimize"), sampler=make_sampler(name, space, 0))
+    study = optuna.create_study(directions=("maximize", "minimize"), sampler=make_sampler(name, Task(space, toy.cost, Constraints()), 0))
     for _ in range(25):
         trial = study.ask({n: optuna.distributions.CategoricalDistribution(v) for n, v in space.parameters.items()})
         assert set(trial.params) == set(space.parameters)
@@ -52,7 +53,7 @@ def test_proposals_are_answers_to_every_question(name):
 
 def test_unknown_sampler_names_the_nearest():
     with pytest.raises(UserError, match="did you mean 'nsga2'"):
-        make_sampler("nsga-2", toy.ToySpace(), 0)
+        make_sampler("nsga-2", Task(toy.ToySpace(), toy.cost, Constraints()), 0)
 
 
 def test_crowding_prefers_the_lonely_and_the_ends():

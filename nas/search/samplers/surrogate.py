@@ -1,0 +1,106 @@
+"""A surrogate of the accuracy, learnt while the search goes on, proposes what is worth an evaluation.
+
+In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (White et al. 2019, arXiv:1910.11858): many
+architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy that
+is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process and the rank
+the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from nas import pareto
+from nas.search.samplers.base import History
+from nas.search.samplers.encoding import Array
+from nas.search.samplers.gain import expected_gain
+from nas.search.samplers.gaussian import GaussianProcess
+from nas.search.samplers.moves import crossed, mutated, random_point, starting_point
+from nas.search.samplers.task import Point, Task
+
+_STARTS = 10
+_ROUNDS = 3
+_DRAWN = 100  # architectures per round
+_TRIES = 3  # draws for each of them
+_BEST = 8  # of a round, around which the next one draws
+_NEAR_FRONT = 12
+_MOST = 300  # evaluations that the surrogate is fitted to
+
+
+def propose(task: Task, history: History, rng: random.Random) -> Point:
+    """Propose the architecture with the highest expected gain, or a starting point while little is known."""
+    if len(history.points) < _STARTS:
+        return starting_point(task, len(history.points) + len(history.running), rng)
+    rank = _ranking(task, history)
+    parents = _nearest_front(history)
+    pool: dict[str, Point] = {}
+    order: list[Point] = parents
+    for _ in range(_ROUNDS):
+        pool |= {point.architecture.digest: point for point in _drawn(task, order, parents, rng)}
+        if not pool:
+            return random_point(task, rng)
+        points = list(pool.values())
+        order = [points[i] for i in np.argsort(-rank(points), kind="stable")]
+    return order[0]
+
+
+def _ranking(task: Task, history: History) -> Callable[[Sequence[Point]], Array]:
+    """Fit the surrogate and return what ranks points by their expected gain."""
+    points, scores = list(history.points[-_MOST:]), list(history.scores[-_MOST:])
+    accuracies = clipped(np.array([accuracy for accuracy, _ in scores]))
+    questions = len(task.encoding.parameters)
+    model = GaussianProcess(np.array([p.features for p in points]), accuracies, questions)
+    known = [(float(a), cost) for a, (_, cost) in zip(accuracies, scores, strict=True)]
+    if history.running:
+        believed, _ = model.predict(np.array([p.features for p in history.running]))
+        costs = [_cost(task, p) for p in history.running]
+        model = GaussianProcess(
+            np.array([p.features for p in (*points, *history.running)]),
+            np.concatenate([accuracies, believed]),
+            questions,
+        )
+        known += list(zip((float(b) for b in believed), costs, strict=True))
+    ceiling = max(cost for _, cost in known) or 1.0
+
+    def rank(candidates: Sequence[Point]) -> Array:
+        mean, deviation = model.predict(np.array([p.features for p in candidates]))
+        return expected_gain(mean, deviation, np.array([_cost(task, p) for p in candidates]), known, ceiling)
+
+    return rank
+
+
+def clipped(accuracies: Array) -> Array:
+    """Raise what failed to learn to a low value: how bad the bad are would drown how good the good are."""
+    low, high = np.quantile(accuracies, (0.25, 0.75))
+    return np.maximum(accuracies, low - 1.5 * (high - low))
+
+
+def _nearest_front(history: History) -> list[Point]:
+    ranks = pareto.ranks(history.scores)
+    order = sorted(range(len(ranks)), key=lambda i: (ranks[i], -i))
+    front = sum(rank == 0 for rank in ranks)
+    return [history.points[i] for i in order[: max(_NEAR_FRONT, front)]]
+
+
+def _drawn(task: Task, best: Sequence[Point], parents: Sequence[Point], rng: random.Random) -> list[Point]:
+    """Draw points that would be accepted: children of the best, of the front, and random ones."""
+
+    def draws() -> Iterator[Point]:
+        for i in range(_DRAWN * _TRIES):
+            start = rng.choice(best[:_BEST] if i % 2 else parents)
+            if i % 10 == 0:
+                yield task.place(task.space.encode(task.space.sample(rng)))
+            elif i % 10 < 4:
+                yield mutated(task, crossed(task, start, rng.choice(parents), rng), 1, rng)
+            else:
+                yield mutated(task, start, rng.choice((1, 1, 2, 3)), rng)
+
+    return list(islice((point for point in draws() if task.is_open(point)), _DRAWN))
+
+
+def _cost(task: Task, point: Point) -> float:
+    return float(point.metrics.macs) if task.macs_count else 0.0

@@ -1,0 +1,91 @@
+"""What a sampler may know before anything is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nas.search.objective import Constraints, Metrics, feasible
+from nas.search.samplers.encoding import Array, Encoding
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from nas.space.architecture import Architecture
+    from nas.space.space import SearchSpace
+
+CostFunction = Callable[["Architecture"], Metrics]
+
+
+class Point(NamedTuple):
+    """An architecture as samplers handle it.
+
+    Attributes:
+        params: its answers to every question.
+        asked: the questions that shaped it.
+        architecture: the architecture itself.
+        metrics: its cost.
+        features: what a surrogate reads: encoded answers, then logarithms of MACs, parameters and latency.
+    """
+
+    params: Mapping[str, Any]
+    asked: tuple[str, ...]
+    architecture: Architecture
+    metrics: Metrics
+    features: Array
+
+
+class Task:
+    """A space with its costs and hard limits, and what was proposed in it so far.
+
+    Args:
+        space: where to search.
+        cost: gives an architecture's metrics, all but the accuracy.
+        constraints: the hard limits.
+        known: digests of what was proposed before; grows while the search goes on.
+        macs_count: whether few MACs are a goal beside accuracy.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        cost: CostFunction,
+        constraints: Constraints,
+        known: Collection[str] = (),
+        *,
+        macs_count: bool = True,
+    ) -> None:
+        self.space = space
+        self.macs_count = macs_count
+        self.encoding = Encoding(space)
+        self._cost = cost
+        self._constraints = constraints
+        self._known = known
+        self._points: dict[int, Point] = {}
+
+    def place(self, params: Mapping[str, Any]) -> Point:
+        """Work out everything about the architecture that answers describe."""
+        architecture, asked = self.encoding.read(params)
+        metrics = self._cost(architecture)
+        costs = np.log([max(metrics.macs, 1), max(metrics.params, 1), max(metrics.latency_ms, 1e-6)])
+        return Point(params, asked, architecture, metrics, np.concatenate([self.encoding.features(params, asked), costs]))
+
+    def of_trial(self, trial: FrozenTrial) -> Point:
+        """Return the point of a trial of this task's study; remembered, since every proposal asks anew."""
+        if trial.number not in self._points:
+            self._points[trial.number] = self.place(trial.params)
+        return self._points[trial.number]
+
+    def open(self, architecture: Architecture) -> bool:
+        """Whether a proposal would be accepted: it was not made before, and keeps the limits."""
+        return architecture.digest not in self._known and feasible(self._cost(architecture), self._constraints)
+
+    def is_open(self, point: Point) -> bool:
+        """Whether a point would be accepted."""
+        return point.architecture.digest not in self._known and feasible(point.metrics, self._constraints)
+
+    def scores(self, trial: FrozenTrial) -> tuple[float, float]:
+        """Return accuracy and cost of a finished trial; the cost is 0 where it is no goal."""
+        return (trial.values[0], trial.values[1] if self.macs_count else 0.0)
