@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import timm
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -171,37 +170,3 @@ class FcnResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Give the scores of the classes at every 32nd pixel."""
         return self.head(self.backbone(x)[0])
-
-
-class UnetMobileNetV2(nn.Module):
-    """U-Net with a MobileNetV2 encoder, as in TensorFlow's tutorial: the skips are the expanded maps of four blocks."""
-
-    SKIPS = (2, 4, 7, 14)  # blocks of stride 2
-    CLASSES = 3
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = torchvision.models.mobilenet_v2().features[:18]
-        ups, in_chs = [], 320
-        for out_chs, skip in zip((512, 256, 128, 64), (576, 192, 144, 96), strict=True):
-            ups.append(nn.Sequential(_transposed(in_chs, out_chs), nn.BatchNorm2d(out_chs), nn.ReLU()))
-            in_chs = out_chs + skip
-        self.ups = nn.ModuleList(ups)
-        self.last = _transposed(in_chs, self.CLASSES)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the scores of the classes at each pixel."""
-        skips = []
-        for place, block in enumerate(self.encoder):
-            if place in self.SKIPS:
-                skips.append(block.conv[0](x))
-                x = block.conv[1:](skips[-1])
-            else:
-                x = block(x)
-        for up, skip in zip(self.ups, reversed(skips), strict=True):
-            x = torch.cat((up(x), skip), 1)
-        return self.last(x)
-
-
-def _transposed(in_chs: int, out_chs: int) -> nn.Module:
-    return nn.ConvTranspose2d(in_chs, out_chs, 3, 2, 1, 1, bias=False)

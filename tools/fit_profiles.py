@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def fit_target(name: str, data: Path | None) -> Fit:
         errors=errors(predicted, measured),
         macs_only=errors(line, measured),
         range_ms=_range([*case.networks, *case.always]),
-        others=tuple(_group(group, template, case) for group in case.others),
+        others=(*_unseen_architectures(template, case), *(_group(group, template, case) for group in case.others)),
         note=case.note,
     )
     profile = _fitted(template, case, [*case.networks, *case.always])
@@ -111,6 +112,34 @@ def left_out(fitter: Fitter, networks: Sequence[MeasuredNetwork]) -> list[float]
         predictor = fitter([network for i, network in enumerate(networks) if i % FOLDS != fold])
         predicted.update({i: predictor(networks[i]) for i in range(fold, len(networks), FOLDS)})
     return [predicted[i] for i in range(len(networks))]
+
+
+def architecture(name: str) -> str:
+    """Return a network's name without its width or the size of its images."""
+    return re.sub(r"(_x\d.*| [a-z]+ \d+x\d+)$", "", name)
+
+
+def _unseen_architectures(template: HardwareProfile, case: Case) -> tuple[EvidenceGroup, ...]:
+    """Predict every architecture, at all its widths and sizes, by a fit to the others; harder than a network alone."""
+    names = sorted({architecture(network.name) for network in case.networks})
+    if len(names) in (1, len(case.networks)) or len(case.networks) > 2 * FOLDS:
+        return ()
+    found: dict[str, tuple[float, float]] = {}
+    for name in names:
+        seen = [network for network in case.networks if architecture(network.name) != name]
+        predictor, line = _fitter(template, case)(seen), macs_fitter(seen)
+        left = [network for network in case.networks if architecture(network.name) == name]
+        found.update({network.name: (predictor(network), line(network)) for network in left})
+    kernels, macs = zip(*(found[network.name] for network in case.networks), strict=True)
+    measured = [network.latency_ms for network in case.networks]
+    group = EvidenceGroup(
+        name="architectures not seen",
+        networks=len(measured),
+        errors=errors(kernels, measured),
+        macs_only=errors(macs, measured),
+        method=f"leave-one-architecture-out, {len(names)} architectures",
+    )
+    return (group,)
 
 
 def _method(case: Case) -> str:

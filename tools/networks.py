@@ -94,7 +94,6 @@ CORAL = (
     Published("SqueezeNet 1.0", ("SqueezeNet",), 224, torchvision.models.squeezenet1_0),
     Published("EfficientNet-EdgeTPU-S", ("EfficientNet-EdgeTpu-S",), 224, _timm("efficientnet_es")),
     Published("EfficientNet-EdgeTPU-M", ("EfficientNet-EdgeTpu-M",), 240, _timm("efficientnet_em")),
-    Published("U-Net MobileNet v2", ("Unet Mv2",), 128, dense.UnetMobileNetV2),
 )
 
 EFFICIENTNET_LITE = tuple(

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.latency import TORCH2TRT
 from nas import schema
 from nas.hardware.fit import MeasuredNetwork, Spread
 from nas.hardware.profile import HardwareProfile, KernelRate, Peaks
@@ -194,8 +195,9 @@ def _ncnn(template: HardwareProfile, data: Path, *, run: int) -> Case:
 
 
 def _cells(template: HardwareProfile, data: Path, column: str, source: str, in_fit: int = CELLS_IN_FIT) -> Group:
-    zeros = column == "hwnb_jetson_tx2"  # its engine seems to execute branches that reach no output
-    found = evidence.cells(data, column, template.fusion, in_fit + CELLS_HELD_OUT, zeros=zeros)
+    by_torch2trt = column == "hwnb_jetson_tx2"  # which runs the published code, constants and all
+    rules = TORCH2TRT if by_torch2trt else template.fusion
+    found = evidence.cells(data, column, rules, in_fit + CELLS_HELD_OUT, zeros=by_torch2trt)
     return Group(CELLS, tuple(found[:in_fit]), tuple(found[in_fit:]), (source,))
 
 
