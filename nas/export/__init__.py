@@ -7,7 +7,8 @@ module.
 
 from nas.export.formats import Exporter, ModelFacts, exporter, format_names
 from nas.export.run import export_module, export_run
-from nas.export.verify import Verification, verify
+from nas.export.verification import Verification
+from nas.export.verify import verify
 
 __all__ = [
     "Exporter",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
 import re
 import warnings
@@ -38,8 +37,10 @@ class OnnxExporter:
 
     suffix: str = ".onnx"
     batch_sizes: tuple[int, ...] = (1, 8)
-    tolerance: float = 1e-4
+    tolerance: float | None = 1e-4
     folds: bool = True
+    needs: tuple[str, ...] = ()
+    extra: str = ""
 
     def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
         """Write `module` to `path`, whole or not at all.
@@ -52,36 +53,35 @@ class OnnxExporter:
         proto = _to_proto(module, facts)
         _check_opset(proto)
         _name_batch(proto)
-        for key, value in metadata(facts).items():
+        for key, value in facts.metadata("NCHW").items():
             proto.metadata_props.add(key=key, value=value)
-        onnx.checker.check_model(proto)
+        onnx.checker.check_model(proto, full_check=True)
         runs.write_atomic(path, proto.SerializeToString())
 
     def load(self, path: Path) -> Run:
         """Open `path` in ONNX Runtime with one thread."""
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return lambda images: session.run(["logits"], {"image": images})[0]
+        return open_session(path)
 
 
 EXPORTER = OnnxExporter()
 
 
-def metadata(facts: ModelFacts) -> dict[str, str]:
-    """Return what the file says about itself; lists are JSON."""
-    texts = {
-        "class_names": json.dumps(facts.class_names, ensure_ascii=False),
-        "mean": json.dumps(facts.mean),
-        "std": json.dumps(facts.std),
-        "resolution": str(facts.resolution),
-        "digest": facts.digest,
-        "macs": "" if facts.macs is None else str(facts.macs),
-    }
-    return {key: text for key, text in texts.items() if text}
+def open_session(path: Path, *, optimise: bool = True) -> Run:
+    """Open a file in ONNX Runtime with one thread.
+
+    Args:
+        path: of a file written here.
+        optimise: else every node runs as it stands in the graph, quantised ones in floating point.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda images: session.run(["logits"], {"image": images})[0]
 
 
 def _to_proto(module: nn.Module, facts: ModelFacts) -> Any:

@@ -8,8 +8,6 @@ accident.
 from __future__ import annotations
 
 import copy
-import json
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,17 +16,20 @@ from typing import TYPE_CHECKING, Any
 from nas import runs
 from nas.errors import NasError, UserError
 from nas.export.fold import checked_fold
-from nas.export.formats import ModelFacts, exporter
-from nas.export.verify import LEAST_AGREEMENT, Verification, verify
-from nas.schema import to_dict
+from nas.export.formats import Exporter, ModelFacts, Quantizing, exporter
+from nas.export.legality import check
+from nas.export.verification import Verification, record
+from nas.export.verify import kernel_gap_db, shortcomings, verify
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nas.data import ImageData
+    from nas.data import ImageData, SplitName
     from nas.space.architecture import Architecture
 
 VERIFIED_IMAGES = 64
+VERIFIED_INTEGER_IMAGES = 512  # their measure is a share of images
+CALIBRATION_IMAGES = 128
 
 
 def export_module(
@@ -38,6 +39,8 @@ def export_module(
     *,
     facts: ModelFacts,
     images: Tensor,
+    labels: Tensor | None = None,
+    calibration: Tensor | None = None,
     name: str = "model",
 ) -> Verification:
     """Write `module` into `folder` in one format and check the file against the module.
@@ -48,6 +51,8 @@ def export_module(
         folder: made if missing.
         facts: what the file says about the network.
         images: (N, C, H, W) real images, normalised as in training.
+        labels: (N,) their classes, where known.
+        calibration: (M, C, H, W) other images, of the training split; formats of integers need them.
         name: of the file, without suffix.
 
     Raises:
@@ -57,58 +62,99 @@ def export_module(
     chosen = exporter(format_name)
     if len(images) == 0:
         raise UserError(f"{format_name}: at least one image is needed to verify the exported file")
+    if isinstance(chosen, Quantizing):
+        if calibration is None or len(calibration) == 0:
+            raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
+        calibrated = chosen.calibrated(calibration)
+    else:
+        calibrated, calibration = chosen, None
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (name + chosen.suffix)
     unverified = folder / f"{name}.unverified{chosen.suffix}"
     plain = copy.deepcopy(module).cpu().float().eval()
-    chosen.export(checked_fold(plain, images) if chosen.folds else plain, unverified, facts)
-    found = verify(plain, chosen.load(unverified), images, batch_sizes=chosen.batch_sizes)
+    calibrated.export(checked_fold(plain, images) if chosen.folds else plain, unverified, facts)
+    try:
+        found = verify(plain, chosen.load(unverified), images, labels=labels, batch_sizes=chosen.batch_sizes)
+        gap = _kernel_gap(chosen, plain, unverified, images)
+    except NasError as error:  # its own runtime does not run it
+        _move(unverified, rejected(path))
+        raise NasError(f"{error}; kept as {rejected(path)}") from error
+    wrong = shortcomings(found, tolerance=chosen.tolerance, kernel_gap=gap)
+    _move(unverified, rejected(path) if wrong else path)
     verification = Verification(
         format=format_name,
         file=path.name,
-        file_bytes=size_bytes(unverified),
+        file_bytes=size_bytes(rejected(path) if wrong else path),
         max_abs_difference=found.max_abs,
         relative_difference=found.relative,
         tolerance=chosen.tolerance,
         top1_agreement=found.top1_agreement,
         images=len(images),
         batch_sizes=chosen.batch_sizes,
-        passed=found.relative <= chosen.tolerance and found.top1_agreement >= LEAST_AGREEMENT,
+        passed=not wrong,
+        sqnr_db=found.sqnr_db,
+        accuracy=found.accuracy,
+        pytorch_accuracy=found.reference_accuracy,
+        calibration_images=0 if calibration is None else len(calibration),
+        kernel_gap_db=gap,
+        shortcomings=wrong,
+        legality=() if wrong else check(format_name, path),
     )
-    _settle(verification, unverified, path)
+    record(folder, verification)
+    if wrong:
+        raise NasError(f"{verification.summary()}; kept as {rejected(path)}")
     return verification
 
 
 def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
     """Export the winner of a run in every one of `formats` and verify each file on held-out images.
 
+    A format that fails does not keep the others from being written.
+
     Raises:
         UserError: for an unknown format (before anything is written) or a run without a winner.
         NasError: if a file does not compute what PyTorch computes.
     """
-    for name in formats:
-        exporter(name)
+    quantizing = [isinstance(exporter(name), Quantizing) for name in formats]
     from nas.artefacts import load_winner
-    from nas.data.batches import EvaluationBatches
 
     architecture, network = load_winner(run_dir / "winner")
     result = read_result(run_dir)
     data = run_data(result, architecture)
-    images, _ = next(iter(EvaluationBatches(data, "search", batch_size=VERIFIED_IMAGES, workers=0)))
+    calibration = _first_images(data, "train", CALIBRATION_IMAGES)[0] if any(quantizing) else None
     facts = model_facts(data, architecture, result)
     folder = run_dir / "export"
-    return [export_module(network, name, folder, facts=facts, images=images) for name in formats]
+    done: list[Verification] = []
+    failed: list[NasError] = []
+    for name, integers in zip(formats, quantizing, strict=True):
+        images, labels = _first_images(data, "search", VERIFIED_INTEGER_IMAGES if integers else VERIFIED_IMAGES)
+        given = {"facts": facts, "images": images, "labels": labels, "calibration": calibration}
+        try:
+            done.append(export_module(network, name, folder, **given))
+        except NasError as error:
+            failed.append(error)
+    if failed:
+        written = "".join(f"\n{verification.summary()}" for verification in done)
+        raise NasError("\n".join(map(str, failed)) + written)
+    return done
 
 
-def _settle(verification: Verification, unverified: Path, path: Path) -> None:
-    """Record the outcome and give the file the name it has earned."""
-    record(path.parent, verification)
-    if verification.passed:
-        _move(unverified, path)
-        return
-    rejected = path.with_name(path.name + ".rejected")
-    _move(unverified, rejected)
-    raise NasError(f"{verification.summary()}; kept as {rejected}")
+def rejected(path: Path) -> Path:
+    """Return the name under which a file that failed its checks is kept."""
+    return path.with_name(path.name + ".rejected")
+
+
+def _kernel_gap(chosen: Exporter, module: nn.Module, path: Path, images: Tensor) -> float | None:
+    if not isinstance(chosen, Quantizing):
+        return None
+    return kernel_gap_db(module, chosen.load(path), chosen.load_plain(path), images[:VERIFIED_IMAGES])
+
+
+def _first_images(data: ImageData, split: SplitName, count: int) -> tuple[Tensor, Tensor]:
+    from nas.data.batches import EvaluationBatches
+
+    images, labels = next(iter(EvaluationBatches(data, split, batch_size=count, workers=0)))
+    return images, labels
 
 
 def size_bytes(path: Path) -> int:
@@ -121,16 +167,6 @@ def _move(path: Path, to: Path) -> None:
     if to.is_dir():  # a full folder cannot be replaced
         shutil.rmtree(to)
     path.replace(to)
-
-
-def record(folder: Path, verification: Verification) -> None:
-    """Put `verification` into ``verification.json``, in place of an earlier one of the same format."""
-    path = folder / "verification.json"
-    earlier = runs.read_json(path) if path.is_file() else []
-    entries = {entry["format"]: entry for entry in earlier}
-    # JSON has no infinity: an endless difference is written as null.
-    entries[verification.format] = {k: None if v == math.inf else v for k, v in to_dict(verification).items()}
-    runs.write_atomic(path, (json.dumps(list(entries.values()), indent=1) + "\n").encode())
 
 
 def read_result(run_dir: Path) -> dict[str, Any]:

@@ -38,8 +38,10 @@ class TimmExporter:
 
     suffix: str = ".timm"
     batch_sizes: tuple[int, ...] = (64,)  # one process a batch; plain PyTorch knows no other difference
-    tolerance: float = 1e-5
+    tolerance: float | None = 1e-5
     folds: bool = False  # the module beside it builds what was trained
+    needs: tuple[str, ...] = ()
+    extra: str = ""
 
     def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
         """Write `module` into the folder `path`, whole or not at all.

@@ -14,69 +14,90 @@ if TYPE_CHECKING:
     from nas.export.formats import Run
 
 LEAST_AGREEMENT = 0.98
+LEAST_INTEGER_AGREEMENT = 0.97
+LEAST_INTEGER_SQNR_DB = 6.0  # below, the errors are half as large as the logits: a wrong scale, not rounding
+MOST_KERNEL_GAP_DB = 1.5  # kernels round differently, and single logits tell nothing; their errors are as large
 _REFERENCE_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """The comparison of one written file with its PyTorch module.
+class Difference:
+    """How far a file's logits lie from PyTorch's.
 
     Attributes:
-        file: name of the file inside the run's ``export`` folder.
-        max_abs_difference: the largest difference of any logit.
-        relative_difference: the same, over the largest absolute logit of the PyTorch module.
-        tolerance: what `relative_difference` may be.
+        max_abs: the largest difference of any logit.
+        relative: the same, over the largest absolute logit of PyTorch's.
         top1_agreement: share of images with the same best class.
-        images: how many images were compared, at every one of `batch_sizes`.
+        sqnr_db: energy of PyTorch's logits over that of the differences; None if there is no difference.
+        accuracy: share of images that the file classes right; None without labels.
+        reference_accuracy: the same of PyTorch.
     """
-
-    format: str
-    file: str
-    file_bytes: int
-    max_abs_difference: float
-    relative_difference: float
-    tolerance: float
-    top1_agreement: float
-    images: int
-    batch_sizes: tuple[int, ...]
-    passed: bool
-
-    def summary(self) -> str:
-        """Say in one line what was compared and what came out."""
-        word = "matches PyTorch" if self.passed else "does NOT match PyTorch"
-        return (
-            f"{self.file} {word}: {self.images} images at batch {', '.join(map(str, self.batch_sizes))}, "
-            f"largest relative difference {self.relative_difference:.1e} (allowed {self.tolerance:.0e}), "
-            f"same class on {100 * self.top1_agreement:.1f} %"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How far two sets of logits lie apart."""
 
     max_abs: float
     relative: float
     top1_agreement: float
+    sqnr_db: float | None = None
+    accuracy: float | None = None
+    reference_accuracy: float | None = None
 
 
-def verify(module: nn.Module, run: Run, images: Tensor, *, batch_sizes: tuple[int, ...] = (1, 8)) -> Difference:
+def verify(
+    module: nn.Module,
+    run: Run,
+    images: Tensor,
+    *,
+    labels: Tensor | None = None,
+    batch_sizes: tuple[int, ...] = (1, 8),
+) -> Difference:
     """Run `images` through `module` and through `run` at every batch size and return the worst difference.
 
     Args:
         module: the reference, in eval mode.
         run: the written file, opened by its exporter.
         images: (N, C, H, W), normalised as in training.
+        labels: (N,) class indices, where known.
         batch_sizes: the sizes to cut `images` into.
     """
     expected = _reference(module, images)
     array = images.detach().cpu().float().numpy()
-    worst = [compare(expected, _in_batches(run, array, size)) for size in batch_sizes]
-    return Difference(
-        max(d.max_abs for d in worst),
-        max(d.relative for d in worst),
-        min(d.top1_agreement for d in worst),
-    )
+    classes = None if labels is None else labels.detach().cpu().numpy()
+    found = [compare(expected, _in_batches(run, array, size), classes) for size in batch_sizes]
+    return max(found, key=lambda difference: difference.relative)
+
+
+def kernel_gap_db(module: nn.Module, run: Run, plain: Run, images: Tensor) -> float | None:
+    """Return by how much the errors of a file differ between two sets of kernels, in dB; None where one has none.
+
+    Args:
+        module: the reference, in eval mode.
+        run: the file with the runtime's best kernels.
+        plain: the same file with its plainest kernels.
+        images: (N, C, H, W), normalised as in training.
+    """
+    ratios = [verify(module, kernels, images, batch_sizes=(1,)).sqnr_db for kernels in (run, plain)]
+    best, plainest = ratios
+    return None if best is None or plainest is None else abs(best - plainest)
+
+
+def shortcomings(found: Difference, *, tolerance: float | None, kernel_gap: float | None = None) -> tuple[str, ...]:
+    """Say what keeps a file from being deployed; nothing if it computes what PyTorch computes.
+
+    Args:
+        found: how far it lies from PyTorch.
+        tolerance: of the relative difference; None for integers.
+        kernel_gap: what `kernel_gap_db` found.
+    """
+    least = LEAST_AGREEMENT if tolerance is not None else LEAST_INTEGER_AGREEMENT
+    said = []
+    if tolerance is not None and not found.relative <= tolerance:
+        said.append(f"relative difference {found.relative:.1e}, allowed {tolerance:.0e}")
+    if found.top1_agreement < least:
+        said.append(f"same class on {100 * found.top1_agreement:.1f} %, needed {100 * least:.0f} %")
+    if tolerance is None and found.sqnr_db is not None and found.sqnr_db < LEAST_INTEGER_SQNR_DB:
+        said.append(f"SQNR {found.sqnr_db:.1f} dB, needed {LEAST_INTEGER_SQNR_DB} dB")
+    if kernel_gap is not None and not kernel_gap <= MOST_KERNEL_GAP_DB:
+        said.append(f"errors of two sets of kernels {kernel_gap:.1f} dB apart, allowed {MOST_KERNEL_GAP_DB} dB")
+    return tuple(said)
 
 
 def difference(module: nn.Module, other: nn.Module, images: Tensor) -> Difference:
@@ -84,17 +105,27 @@ def difference(module: nn.Module, other: nn.Module, images: Tensor) -> Differenc
     return compare(_reference(module, images), _reference(other, images))
 
 
-def compare(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Difference:
+def compare(
+    expected: NDArray[np.float32], actual: NDArray[np.float32], labels: NDArray[np.int64] | None = None
+) -> Difference:
     """Compare two sets of logits (N, classes); other shapes and infinite numbers are infinitely far."""
     import numpy as np
 
     if expected.shape != actual.shape or not np.isfinite(actual).all() or not np.isfinite(expected).all():
         return Difference(math.inf, math.inf, 0.0)
-    difference = float(np.abs(expected - actual).max())
-    scale = float(np.abs(expected).max())
-    relative = difference / scale if scale else (0.0 if difference == 0 else math.inf)
-    agreement = float((expected.argmax(axis=1) == actual.argmax(axis=1)).mean())
-    return Difference(difference, relative, agreement)
+    error = np.abs(expected - actual).astype(np.float64)
+    largest, scale = float(error.max()), float(np.abs(expected).max())
+    relative = largest / scale if scale else (0.0 if largest == 0 else math.inf)
+    classes, found = expected.argmax(axis=1), actual.argmax(axis=1)
+    noise, signal = float((error**2).sum()), float((expected.astype(np.float64) ** 2).sum())
+    return Difference(
+        largest,
+        relative,
+        float((classes == found).mean()),
+        10 * math.log10(signal / noise) if noise and signal else None,
+        None if labels is None else float((found == labels).mean()),
+        None if labels is None else float((classes == labels).mean()),
+    )
 
 
 def _reference(module: nn.Module, images: Tensor) -> NDArray[np.float32]:

@@ -12,12 +12,14 @@ def test_formats_are_the_modules_that_define_an_exporter():
     assert "verify" not in format_names()
 
 
-def test_every_format_has_a_suffix_batches_and_a_tolerance():
-    for name in format_names():
-        found = exporter(name)
-        assert found.suffix.startswith(".")
-        assert found.batch_sizes
-        assert 0 < found.tolerance < 1
+def test_a_module_with_an_underscore_is_a_format_with_a_hyphen():
+    assert "onnx-int8" in format_names()
+
+
+def test_what_is_not_installed_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr("nas.export.formats.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"'tflite' needs litert_torch, ai_edge_litert.*pip install 'nas\[litert\]'"):
+        exporter("tflite")
 
 
 def test_an_unknown_format_names_the_nearest_legal_one():

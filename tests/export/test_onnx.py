@@ -7,7 +7,7 @@ from torch import nn
 
 from nas.errors import NasError
 from nas.export import ModelFacts
-from nas.export.onnx import EXPORTER, metadata
+from nas.export.onnx import EXPORTER
 
 FACTS = ModelFacts(
     16, ("Äpfel", "pears"), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), digest="0123456789abcdef", macs=42
@@ -39,7 +39,7 @@ def written(tmp_path_factory):
 def test_the_file_stands_alone(written):
     _, path = written
     assert [p.name for p in path.parent.iterdir()] == ["model.onnx"]
-    onnx.checker.check_model(onnx.load(path))
+    onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
 def test_input_output_and_batch_have_their_names(written):
@@ -60,6 +60,7 @@ def test_metadata_can_be_read_back(written):
     assert json.loads(props["class_names"]) == ["Äpfel", "pears"]
     assert json.loads(props["std"]) == [0.2, 0.2, 0.2]
     assert (props["resolution"], props["digest"], props["macs"]) == ("16", "0123456789abcdef", "42")
+    assert props["layout"] == "NCHW"
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
@@ -71,7 +72,7 @@ def test_any_batch_gives_what_pytorch_gives(written, batch):
 
 
 def test_unknown_facts_are_left_out():
-    assert set(metadata(ModelFacts(32))) == {"class_names", "mean", "std", "resolution"}
+    assert set(ModelFacts(32).metadata("NCHW")) == {"class_names", "mean", "std", "resolution", "layout"}
 
 
 class Unexportable(nn.Module):

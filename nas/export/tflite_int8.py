@@ -1,0 +1,101 @@
+"""TFLite with 8-bit integers throughout, input and output too: for the Edge TPU, and for phones.
+
+LiteRT's quantiser takes the ranges from images of the training split. Convolutions have a scale per output channel;
+fully connected layers have one for all their weights, because those with more return a constant in the generation of
+TensorFlow Lite that the Edge TPU's compiler belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas import runs
+from nas.errors import NasError, UserError
+from nas.export.flatbuffer import sealed
+from nas.export.formats import ModelFacts
+from nas.export.silence import silent
+from nas.export.tflite import converted, open_interpreter
+from nas.hardware.measure.convert import first_line
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from nas.export.formats import Run
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteInt8Exporter:
+    """Converts with litert-torch, quantises with ai-edge-quantizer, runs in LiteRT with XNNPACK on the CPU.
+
+    Attributes:
+        calibration: (N, C, H, W) images that give the ranges; None until `calibrated`.
+    """
+
+    calibration: Tensor | None = None
+    suffix: str = ".int8.tflite"
+    batch_sizes: tuple[int, ...] = (1,)
+    tolerance: float | None = None
+    folds: bool = True
+    needs: tuple[str, ...] = ("litert_torch", "ai_edge_litert", "ai_edge_quantizer")
+    extra: str = "litert"
+
+    def calibrated(self, images: Tensor) -> TfliteInt8Exporter:
+        """Return the exporter that takes its ranges from `images` (N, C, H, W)."""
+        return replace(self, calibration=images)
+
+    def export(self, module: nn.Module, path: Path, facts: ModelFacts) -> None:
+        """Write `module` to `path`, whole or not at all.
+
+        Raises:
+            UserError: without calibration images.
+            NasError: if the module cannot be converted or quantised.
+        """
+        if self.calibration is None or len(self.calibration) == 0:
+            raise UserError("tflite-int8: images of the training split are needed to calibrate it")
+        model = quantised(converted(module, facts), self.calibration)
+        runs.write_atomic(path, sealed(model, facts.metadata("NHWC")))
+
+    def load(self, path: Path) -> Run:
+        """Open `path` in LiteRT with XNNPACK's kernels."""
+        return open_interpreter(path)
+
+    def load_plain(self, path: Path) -> Run:
+        """Open `path` in LiteRT with its own kernels."""
+        return open_interpreter(path, plain=True)
+
+
+EXPORTER = TfliteInt8Exporter()
+
+
+def quantised(model: bytes, images: Tensor) -> bytes:
+    """Return a floating-point model with 8-bit weights, activations and ends.
+
+    Args:
+        model: as the converter wrote it.
+        images: (N, C, H, W), normalised as in training; they give the ranges.
+
+    Raises:
+        NasError: if the quantiser does not take the model.
+    """
+    with silent():
+        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_quantizer import qtyping, quantizer, recipe
+
+        try:
+            (signature, ends), *_ = Interpreter(model_content=model).get_signature_list().items()
+            work = quantizer.Quantizer(bytearray(model), recipe.static_wi8_ai8())
+            work.add_static_config(
+                regex=".*",
+                operation_name=qtyping.TFLOperationName.FULLY_CONNECTED,
+                activation_num_bits=8,
+                weight_num_bits=8,
+                weight_granularity=qtyping.QuantGranularity.TENSORWISE,
+            )
+            channel_last = images.permute(0, 2, 3, 1).contiguous().float().numpy()
+            samples = [{ends["inputs"][0]: image[None]} for image in channel_last]
+            ranges = work.calibrate({signature: samples}, num_threads=1)
+            return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+        except Exception as error:  # the quantiser fails on operators it does not know in many ways
+            raise NasError(f"tflite-int8: the network cannot be quantised: {first_line(error)}") from error
