@@ -21,7 +21,7 @@ from nas.model.warm_start import WarmStart, checkpoint, content_digest, read_war
 from nas.space.architecture import Architecture
 from nas.space.document import SpaceDocument
 from nas.space.space import SearchSpace, load_space, space_from_document
-from tests.model.test_every_family import space_of
+from tests.model.test_every_family import spaces
 
 TINY = "test_efficientnet"
 
@@ -99,7 +99,12 @@ def test_the_point_may_be_any_model_that_can_be_read(name: str) -> None:
 
 @pytest.mark.parametrize("family", block_types().values(), ids=block_types().keys())
 def test_weights_of_every_family_find_their_place(family: type[Block], tmp_path: Path) -> None:
-    supernet, rng = Supernet(space_of(family, tmp_path)).eval(), random.Random(0)
+    for space in spaces(family, tmp_path):
+        _each_place_is_found(space)
+
+
+def _each_place_is_found(space: SearchSpace) -> None:
+    supernet, rng = Supernet(space).eval(), random.Random(0)
     for number in range(4):
         architecture = supernet.space.sample(rng)
         network = with_statistics(build(architecture, seed=number))
