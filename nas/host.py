@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.errors import NasError
+from nas.resources import user_cache
 
 if TYPE_CHECKING:
     from nas.search.watch import Watch
@@ -51,8 +52,7 @@ def cached_profile(cpu: str) -> Path:
     """Return where the profile of a CPU is kept; its name has to be the target's."""
     from nas.hardware.measure.cpu import cpu_digest
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "nas" / cpu_digest(cpu) / f"{HOST}.yaml"
+    return user_cache() / cpu_digest(cpu) / f"{HOST}.yaml"
 
 
 def _measured(path: Path, space: str | None, watch: Watch) -> str:

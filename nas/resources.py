@@ -5,12 +5,18 @@ Inside a wheel they stand beside the code; in a checkout (and an editable instal
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from nas.errors import UserError, unknown_name
 
 _PACKAGE = Path(__file__).parent
 _SUFFIXES = (".yaml", ".yml")
+
+
+def user_cache() -> Path:
+    """Return the folder where the program keeps what it finds out about this machine; it may not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nas"
 
 
 def shipped_dir(name: str) -> Path:

@@ -1,8 +1,8 @@
 """Block families from a file of the user's own.
 
-Nothing looks for such files: one is run when it is named (`load_blocks`), or by a run that was begun with it
-(`load_run_blocks`). It is loaded once a process and checked before anything can use it (`nas.blocks.contract`). What
-crosses to workers is its text, so that they need not see the file.
+Nothing looks for such files: one is run when it is named (`load_blocks`), or by a run that was begun with it, if it was
+named on this machine before (`load_run_blocks`). It is loaded once a process and checked before anything can use it
+(`nas.blocks.contract`). What crosses to workers is its text, so that they need not see the file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nas import blocks, runs, schema
+from nas.blocks import trust
 from nas.blocks.contract import ContractError, check_family
 from nas.errors import UserError
 
@@ -62,6 +63,7 @@ def load_blocks(path: Path) -> BlockFile:
         UserError: if the file cannot be read, fails, or defines no family that keeps to the contract.
     """
     file = _read(path)
+    trust.remember(file.digest)
     file.load()
     return file
 
@@ -70,7 +72,7 @@ def load_run_blocks(run_dir: Path) -> BlockFile | None:
     """Load the families that a run was begun with, from its own copy of the file; None if there are none.
 
     Raises:
-        UserError: if the copy is missing or was changed.
+        UserError: if the copy is missing, was changed, or was never named on this machine.
     """
     config = run_dir / runs.CONFIG
     document = schema.load_yaml(config) if config.is_file() else None
@@ -80,6 +82,7 @@ def load_run_blocks(run_dir: Path) -> BlockFile | None:
     file = _read(run_dir / runs.BLOCKS)
     if file.digest != digest:
         raise UserError(f"{file.path}: changed since the run was begun ({file.digest}, {runs.CONFIG} has {digest})")
+    trust.require_named(digest, run_dir / runs.BLOCKS)
     file.load()
     return file
 

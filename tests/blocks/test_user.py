@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.blocks import block_types, user
+from nas.blocks import block_types, trust, user
 from nas.blocks.user import BlockFile, block_files, load_blocks, load_run_blocks
 from nas.errors import UserError
 
@@ -142,7 +142,9 @@ def test_an_edited_file_takes_the_place_of_itself_but_not_of_another(tmp_path) -
     assert block_files(["plain"]) == (file,)
 
 
-def test_a_run_loads_the_copy_that_its_configuration_names(tmp_path) -> None:
+def test_a_run_loads_the_copy_that_its_configuration_names(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(trust, "_this_process", set())
     written(tmp_path, "raise SystemExit('never run')", "blocks.py")
     assert load_run_blocks(tmp_path) is None  # no run
     (tmp_path / "config.yaml").write_text("blocks: null\n")
@@ -152,5 +154,10 @@ def test_a_run_loads_the_copy_that_its_configuration_names(tmp_path) -> None:
     with pytest.raises(UserError, match=r"blocks.py: changed since the run was begun"):
         load_run_blocks(tmp_path)
     written(tmp_path, GOOD, "blocks.py")
+    with pytest.raises(UserError, match=r"never named on this machine.*--blocks .*blocks\.py"):
+        load_run_blocks(tmp_path)
+    assert "plain" not in block_types()
+    trust.remember(digest)
+    monkeypatch.setattr(trust, "_this_process", set())  # another process
     assert load_run_blocks(tmp_path) is not None
     assert "plain" in block_types()
