@@ -24,17 +24,16 @@ import yaml
 
 from nas import torch_compat
 from nas.cost.rules import FusionRules
-from nas.hardware.fit import MeasuredNetwork, fit_profile
+from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import Evidence, EvidenceGroup, HardwareProfile, load_profile
 from nas.hardware.validate import (
     Fitter,
-    best_template,
     errors,
     interval_factor,
     leave_one_out,
     macs_fitter,
-    selecting_fitter,
+    profile_fitter,
 )
 from tools.family import family_fitter, fit_in_family
 from tools.latency_chart import Row, draw
@@ -150,16 +149,36 @@ def _method(case: Case) -> str:
 
 
 def _fitter(template: HardwareProfile, case: Case) -> Fitter:
+    """Return what fits the case: in its family, and with the spread that suits the networks it is given best."""
+    fitters = [_fitter_with(spread, template, case) for spread in _spreads(case)]
+    return lambda networks: _best(fitters, networks)(networks)
+
+
+def _fitter_with(spread: Spread, template: HardwareProfile, case: Case) -> Fitter:
     if case.siblings:
-        return family_fitter(template, case.siblings, case.networks, case.always, case.spread)
-    return selecting_fitter(case.templates or (template,), case.always, case.spread)
+        return family_fitter(template, case.siblings, case.networks, case.always, spread)
+    return lambda networks: profile_fitter(template, spread)([*networks, *case.always])
+
+
+def _spreads(case: Case) -> tuple[Spread, ...]:
+    return case.spreads or (case.spread,)
+
+
+def _best(fitters: Sequence[Fitter], networks: Sequence[MeasuredNetwork]) -> Fitter:
+    """Return the fitter with the smallest mean error on networks left out of `networks`."""
+    if len(fitters) == 1:
+        return fitters[0]
+    measured = [network.latency_ms for network in networks]
+    return min(fitters, key=lambda fitter: errors(leave_one_out(fitter, networks), measured).mape)
 
 
 def _fitted(template: HardwareProfile, case: Case, networks: Sequence[MeasuredNetwork]) -> HardwareProfile:
+    """Return the profile fitted to everything, with the spread that suits the case's networks best."""
+    fitters = {_fitter_with(spread, template, case): spread for spread in _spreads(case)}
+    spread = fitters[_best(list(fitters), case.networks)]
     if case.siblings:
-        return fit_in_family(template, case.siblings, case.networks, networks, case.spread)
-    chosen = best_template(case.templates or (template,), case.networks, case.always, case.spread)
-    return fit_profile(chosen, networks, case.spread)
+        return fit_in_family(template, case.siblings, case.networks, networks, spread)
+    return fit_profile(template, networks, spread)
 
 
 def _transferred(template: HardwareProfile, case: Case) -> Fit:

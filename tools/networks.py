@@ -4,8 +4,7 @@ Inferred identities, where a table gives a name alone:
 
 - "ResNet", "ResNeXt" and "ShuffleNetV2" of mmdeploy are its standard ResNet-50, ResNeXt-50 32x4d and 1.0x.
 - "SqueezeNet" and "DenseNet" of Coral are 1.0 and 121: their published CPU latencies fit those MACs. "Inception v1" is
-  torchvision's GoogLeNet, which has 3x3 in place of 5x5 convolutions in one branch. "Unet Mv2" is TensorFlow's
-  tutorial network.
+  torchvision's GoogLeNet, which has 3x3 in place of 5x5 convolutions in one branch.
 - "MnasNet" of TensorFlow Lite is MnasNet-A1 without squeeze and excitation (B1).
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from nas.hardware.profile import Errors, HardwareProfile, load_profile, profile_names
 
 PAGE = Path(__file__).parent.parent / "docs" / "latency.md"
+CHARTS = PAGE.parent / "latency"
 BEGIN, END = "<!-- begin {} -->", "<!-- end {} -->"
 HEAD = "| target | networks | predictor | within 10 % | median error | mean error | Spearman |"
 
@@ -34,7 +35,11 @@ def errors_table(profiles: list[HardwareProfile]) -> Iterator[str]:
         if evidence.errors is None:
             yield f"| {profile.name} | 0 | data sheets | | | | |"
             continue
-        chart = f"[{profile.name}](latency/{profile.name}.svg)"
+        chart = (
+            f"[{profile.name}](latency/{profile.name}.svg)"
+            if (CHARTS / f"{profile.name}.svg").exists()
+            else profile.name
+        )
         rows = [(chart, evidence.networks, evidence.errors, evidence.macs_only)]
         rows += [(f"{profile.name}, {g.name}", g.networks, g.errors, g.macs_only) for g in evidence.others]
         for label, networks, kernels, macs in rows:

@@ -2,10 +2,14 @@
 
 import json
 import random
+import re
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 
 import pytest
 
+from nas.cost.kernels import KINDS
 from nas.errors import UserError
 from nas.hardware.predictor import LatencyEstimate, LatencyPredictor
 from nas.hardware.profile import FOLDER, describe_target, load_profile, profile_names
@@ -15,6 +19,7 @@ from nas.space.architecture import Architecture
 from nas.space.document import space_names
 from nas.space.space import load_space
 
+DOCS = Path(__file__).parents[2] / "docs"
 TARGETS = pytest.mark.parametrize("name", profile_names())
 
 
@@ -50,12 +55,56 @@ def test_it_says_what_stands_behind_it(name: str) -> None:
     evidence = load_profile(name).evidence
     assert evidence.sources
     assert evidence.method
-    if evidence.kind != "datasheet":
+    assert date.fromisoformat(evidence.date)
+    if evidence.kind == "datasheet":
+        assert evidence.networks == 0
+        assert evidence.interval_factor >= 2
+        return
+    assert evidence.errors is not None
+    assert evidence.macs_only is not None
+    assert evidence.interval_factor > 1
+    assert evidence.range_ms is not None
+    assert 0 < evidence.range_ms[0] < evidence.range_ms[1]
+    assert re.search(r"leave-one|cross-validation", evidence.method)
+    assert all(group.sources or "leave-one" in group.method for group in evidence.others)
+
+
+@TARGETS
+def test_its_rates_are_fitted_where_it_has_networks(name: str) -> None:
+    profile = load_profile(name)
+    fitted = {rate.evidence for rate in (profile.default, *profile.kernels.values())}
+    assert ("fitted" in fitted) == (profile.evidence.kind != "datasheet")
+    assert set(profile.kernels) <= set(KINDS)
+
+
+@TARGETS
+def test_a_line_in_macs_is_beaten_where_architectures_differ(name: str) -> None:
+    """With one family at several sizes a line does as well; that is what the page says."""
+    evidence = load_profile(name).evidence
+    if evidence.networks >= 9:
         assert evidence.errors is not None
         assert evidence.macs_only is not None
-        assert evidence.interval_factor > 1
-        assert evidence.range_ms is not None
-        assert 0 < evidence.range_ms[0] < evidence.range_ms[1]
+        assert evidence.errors.mape < evidence.macs_only.mape
+        assert evidence.errors.spearman > evidence.macs_only.spearman - 0.1
+
+
+@TARGETS
+def test_its_chart_is_there(name: str) -> None:
+    evidence = load_profile(name).evidence
+    chart = DOCS / "latency" / f"{name}.svg"
+    if evidence.kind == "published":
+        assert chart.read_text(encoding="utf-8").count('class="kernels"') == evidence.networks + 1  # and the legend's
+
+
+@TARGETS
+def test_energy_is_power_times_latency_where_a_data_sheet_says(name: str) -> None:
+    profile = load_profile(name)
+    found = LatencyPredictor(profile).estimate(sampled(name, 1)[0])
+    if profile.power_w is None:
+        assert found.energy_mj is None
+    else:
+        assert profile.power_source
+        assert found.energy_mj == pytest.approx(profile.power_w * found.latency_ms)
 
 
 @TARGETS

@@ -14,7 +14,9 @@ NAMES = profile_names()
 
 
 def test_shipped_targets():
-    assert {"jetson-orin", "coral-edgetpu", "pixel4-cpu", "host-cpu"} <= set(NAMES)
+    jetsons = {"jetson-orin", "jetson-agx-orin", "jetson-xavier", "jetson-tx2", "jetson-nano", "jetson-nano-fp32"}
+    phones = {"pixel4-cpu", "snapdragon-855-cpu", "snapdragon-855-cpu-int8", "snapdragon-8gen2-cpu"}
+    assert {*jetsons, *phones, "coral-edgetpu", "raspberry-pi-4", "raspberry-pi-5", "host-cpu"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,6 +48,11 @@ def test_description_of_a_target():
     assert row["evidence"] == "published"
     assert row["networks"] == 4
     assert 0 <= row["share_within_10"] <= 1
+
+
+def test_power_needs_its_source(tmp_path):
+    with pytest.raises(UserError, match="power_w and power_source are given together"):
+        load_profile(_written(tmp_path, power_w=5.0, power_source=""))
 
 
 def test_unknown_target_names_the_nearest():
