@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas import schema
-from nas.report.numbers import compact, memory, significant
+from nas.report.numbers import compact, memory, percent, significant
 from nas.report.tables import Table, to_text
 
 if TYPE_CHECKING:  # listing targets and spaces must not import what a search needs
+    from nas.export import Verification
     from nas.pipeline import Outcome
 
 
@@ -27,6 +28,36 @@ def search_summary(outcome: Outcome) -> str:
     return "\n".join([*lines, f"report   {outcome.report}"])
 
 
+def verifications_text(found: Sequence[Verification]) -> str:
+    """Say what was exported, how it compares with PyTorch, and what devices make of it."""
+    headers = ("file", "kB", "images", "relative difference", "same class", "SQNR, dB", "accuracy", "PyTorch")
+    rows = [
+        (
+            v.file,
+            f"{v.file_bytes / 1000:,.0f}",
+            str(v.images),
+            f"{v.relative_difference:.1e}",
+            percent(v.top1_agreement),
+            "" if v.sqnr_db is None else f"{v.sqnr_db:.1f}",
+            percent(v.accuracy),
+            percent(v.pytorch_accuracy),
+        )
+        for v in found
+    ]
+    lines = [to_text(Table(headers, tuple(rows))), "", _COMPARED]
+    for verification in found:
+        for legality in verification.legality:
+            head, *rest = legality.lines()
+            lines += ["", f"{verification.file} on {head}", *(f"  {line}" for line in shortened(rest))]
+    return "\n".join(lines)
+
+
+def shortened(lines: Sequence[str], most: int = 8) -> list[str]:
+    """Return the first of `lines`, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], f"and {more} more, in verification.json"] if more > 0 else list(lines)
+
+
 def prediction_text(found: Mapping[str, Any], kernels: int) -> str:
     """Say what a network costs on a target, with its slowest kernels."""
     low, high = found["latency_interval_ms"]
@@ -40,7 +71,9 @@ def prediction_text(found: Mapping[str, Any], kernels: int) -> str:
         f"  peak memory  {memory(found['peak_memory_bytes'])} of activations (float32)",
     ]
     if found["energy_mj"] is not None:
-        lines.append(f"  energy       up to {significant(found['energy_mj'])} mJ, an estimate: data-sheet power x latency")
+        lines.append(
+            f"  energy       up to {significant(found['energy_mj'])} mJ, an estimate: data-sheet power x latency"
+        )
     if found["extrapolated"]:
         lines.append("  note         outside the latencies that the profile was fitted to: an extrapolation")
     if found["unsupported"]:
@@ -140,6 +173,10 @@ _QUARTILES = ("min", "q1", "median", "q3", "max")
 _QUARTILE_NAMES = ("least", "quarter", "median", "three quarters", "most")
 _EXTREMES = "smallest, largest: with architectures that have the extreme number in every choice"
 _WIDTH = 100
+_COMPARED = (
+    "Compared with PyTorch on images that were held out of training; accuracies are on the same images. Floating point\n"
+    "is judged by the relative difference, integers by the share of images with the same class and by SQNR."
+)
 
 
 def _errors(evidence: Mapping[str, Any]) -> str:

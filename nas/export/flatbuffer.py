@@ -161,9 +161,9 @@ def _unpacked(content: bytes, source: str) -> Any:
 
 
 def _packed(model: Any) -> bytes:
-    import flatbuffers
+    import flatbuffers  # type: ignore[import-untyped]
 
-    class Builder(flatbuffers.Builder):  # type: ignore[misc]  # the package is untyped
+    class Builder(flatbuffers.Builder):  # type: ignore[misc]
         """Aligns byte vectors as kernels expect; the generated code forgets that the schema asks for it."""
 
         def StartVector(self, elem_size: int, count: int, alignment: int) -> Any:  # noqa: N802

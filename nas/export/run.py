@@ -62,17 +62,12 @@ def export_module(
     chosen = exporter(format_name)
     if len(images) == 0:
         raise UserError(f"{format_name}: at least one image is needed to verify the exported file")
-    if isinstance(chosen, Quantizing):
-        if calibration is None or len(calibration) == 0:
-            raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
-        calibrated = chosen.calibrated(calibration)
-    else:
-        calibrated, calibration = chosen, None
+    ready = _calibrated(chosen, format_name, calibration)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (name + chosen.suffix)
     unverified = folder / f"{name}.unverified{chosen.suffix}"
     plain = copy.deepcopy(module).cpu().float().eval()
-    calibrated.export(checked_fold(plain, images) if chosen.folds else plain, unverified, facts)
+    ready.export(checked_fold(plain, images) if chosen.folds else plain, unverified, facts)
     try:
         found = verify(plain, chosen.load(unverified), images, labels=labels, batch_sizes=chosen.batch_sizes)
         gap = _kernel_gap(chosen, plain, unverified, images)
@@ -80,11 +75,12 @@ def export_module(
         _move(unverified, rejected(path))
         raise NasError(f"{error}; kept as {rejected(path)}") from error
     wrong = shortcomings(found, tolerance=chosen.tolerance, kernel_gap=gap)
-    _move(unverified, rejected(path) if wrong else path)
+    settled = rejected(path) if wrong else path
+    _move(unverified, settled)
     verification = Verification(
         format=format_name,
         file=path.name,
-        file_bytes=size_bytes(rejected(path) if wrong else path),
+        file_bytes=size_bytes(settled),
         max_abs_difference=found.max_abs,
         relative_difference=found.relative,
         tolerance=chosen.tolerance,
@@ -95,14 +91,14 @@ def export_module(
         sqnr_db=found.sqnr_db,
         accuracy=found.accuracy,
         pytorch_accuracy=found.reference_accuracy,
-        calibration_images=0 if calibration is None else len(calibration),
+        calibration_images=len(calibration) if calibration is not None and isinstance(chosen, Quantizing) else 0,
         kernel_gap_db=gap,
         shortcomings=wrong,
         legality=() if wrong else check(format_name, path),
     )
     record(folder, verification)
     if wrong:
-        raise NasError(f"{verification.summary()}; kept as {rejected(path)}")
+        raise NasError(f"{verification.summary()}; kept as {settled}")
     return verification
 
 
@@ -115,33 +111,46 @@ def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
         UserError: for an unknown format (before anything is written) or a run without a winner.
         NasError: if a file does not compute what PyTorch computes.
     """
-    quantizing = [isinstance(exporter(name), Quantizing) for name in formats]
+    for name in formats:
+        exporter(name)
     from nas.artefacts import load_winner
 
     architecture, network = load_winner(run_dir / "winner")
     result = read_result(run_dir)
     data = run_data(result, architecture)
-    calibration = _first_images(data, "train", CALIBRATION_IMAGES)[0] if any(quantizing) else None
     facts = model_facts(data, architecture, result)
-    folder = run_dir / "export"
     done: list[Verification] = []
     failed: list[NasError] = []
-    for name, integers in zip(formats, quantizing, strict=True):
-        images, labels = _first_images(data, "search", VERIFIED_INTEGER_IMAGES if integers else VERIFIED_IMAGES)
-        given = {"facts": facts, "images": images, "labels": labels, "calibration": calibration}
+    for name in formats:
         try:
-            done.append(export_module(network, name, folder, **given))
+            done.append(_export_on(data, network, name, run_dir / "export", facts))
         except NasError as error:
             failed.append(error)
     if failed:
-        written = "".join(f"\n{verification.summary()}" for verification in done)
-        raise NasError("\n".join(map(str, failed)) + written)
+        raise NasError("\n".join([*map(str, failed), *(verification.summary() for verification in done)]))
     return done
+
+
+def _export_on(data: ImageData, network: nn.Module, format_name: str, folder: Path, facts: ModelFacts) -> Verification:
+    integers = isinstance(exporter(format_name), Quantizing)
+    images, labels = _first_images(data, "search", VERIFIED_INTEGER_IMAGES if integers else VERIFIED_IMAGES)
+    calibration = _first_images(data, "train", CALIBRATION_IMAGES)[0] if integers else None
+    return export_module(
+        network, format_name, folder, facts=facts, images=images, labels=labels, calibration=calibration
+    )
 
 
 def rejected(path: Path) -> Path:
     """Return the name under which a file that failed its checks is kept."""
     return path.with_name(path.name + ".rejected")
+
+
+def _calibrated(chosen: Exporter, format_name: str, images: Tensor | None) -> Exporter:
+    if not isinstance(chosen, Quantizing):
+        return chosen
+    if images is None or len(images) == 0:
+        raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
+    return chosen.calibrated(images)
 
 
 def _kernel_gap(chosen: Exporter, module: nn.Module, path: Path, images: Tensor) -> float | None:

@@ -210,10 +210,23 @@ def _selection(run: RunFacts) -> str:
 
 
 def _verification(entry: Mapping[str, Any]) -> str:
+    if entry.get("calibration_images"):
+        return _integers(entry)
     word = "computes what PyTorch computes" if entry.get("passed") else "was REJECTED: it differs from PyTorch"
     difference = entry.get("max_abs_difference")
     return (
         f"{entry.get('format')} {word} ({entry.get('images')} images, largest difference "
         f"{'not finite' if difference is None else f'{difference:.1e}'}, "
         f"same class on {percent(entry.get('top1_agreement'))})"
+    )
+
+
+def _integers(entry: Mapping[str, Any]) -> str:
+    """Integers are judged by classes: single numbers differ by rounding."""
+    word = "agrees with PyTorch" if entry.get("passed") else "was REJECTED: it differs from PyTorch"
+    accuracy, reference = entry.get("accuracy"), entry.get("pytorch_accuracy")
+    compared = f", accuracy {percent(accuracy)} against {percent(reference)}" if accuracy is not None else ""
+    return (
+        f"{entry.get('format')} {word} ({entry.get('images')} images, same class on "
+        f"{percent(entry.get('top1_agreement'))}{compared})"
     )

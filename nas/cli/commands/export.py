@@ -21,8 +21,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas export``."""
+    from nas.cli.summary import verifications_text
     from nas.export.run import export_run
 
-    for verification in export_run(Path(arguments.path), arguments.format):
-        print(verification.summary())
+    print(verifications_text(export_run(Path(arguments.path), arguments.format)))
     return 0
