@@ -174,8 +174,8 @@ _QUARTILE_NAMES = ("least", "quarter", "median", "three quarters", "most")
 _EXTREMES = "smallest, largest: with architectures that have the extreme number in every choice"
 _WIDTH = 100
 _COMPARED = (
-    "Compared with PyTorch on images that were held out of training; accuracies are on the same images. Floating point\n"
-    "is judged by the relative difference, integers by the share of images with the same class and by SQNR."
+    "Compared with PyTorch on images that were held out of training; accuracies are on the same images.\n"
+    "Floating point is judged by the relative difference, integers by the share of images with the same class and SQNR."
 )
 
 

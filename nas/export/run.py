@@ -72,11 +72,9 @@ def export_module(
         found = verify(plain, chosen.load(unverified), images, labels=labels, batch_sizes=chosen.batch_sizes)
         gap = _kernel_gap(chosen, plain, unverified, images)
     except NasError as error:  # its own runtime does not run it
-        _move(unverified, rejected(path))
-        raise NasError(f"{error}; kept as {rejected(path)}") from error
+        raise NasError(f"{error}; kept as {_settle(unverified, path, passed=False)}") from error
     wrong = shortcomings(found, tolerance=chosen.tolerance, kernel_gap=gap)
-    settled = rejected(path) if wrong else path
-    _move(unverified, settled)
+    settled = _settle(unverified, path, passed=not wrong)
     verification = Verification(
         format=format_name,
         file=path.name,
@@ -91,7 +89,7 @@ def export_module(
         sqnr_db=found.sqnr_db,
         accuracy=found.accuracy,
         pytorch_accuracy=found.reference_accuracy,
-        calibration_images=len(calibration) if calibration is not None and isinstance(chosen, Quantizing) else 0,
+        calibration_images=0 if calibration is None or ready is chosen else len(calibration),
         kernel_gap_db=gap,
         shortcomings=wrong,
         legality=() if wrong else check(format_name, path),
@@ -145,6 +143,17 @@ def rejected(path: Path) -> Path:
     return path.with_name(path.name + ".rejected")
 
 
+def _settle(unverified: Path, path: Path, *, passed: bool) -> Path:
+    """Give a file the name it has earned, in place of any earlier one, and return it."""
+    settled, other = (path, rejected(path)) if passed else (rejected(path), path)
+    for earlier in (settled, other):
+        if earlier.is_dir():  # a full folder can be neither replaced nor unlinked
+            shutil.rmtree(earlier)
+    unverified.replace(settled)
+    other.unlink(missing_ok=True)
+    return settled
+
+
 def _calibrated(chosen: Exporter, format_name: str, images: Tensor | None) -> Exporter:
     if not isinstance(chosen, Quantizing):
         return chosen
@@ -170,12 +179,6 @@ def size_bytes(path: Path) -> int:
     """Return the size of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else (path,)
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def _move(path: Path, to: Path) -> None:
-    if to.is_dir():  # a full folder cannot be replaced
-        shutil.rmtree(to)
-    path.replace(to)
 
 
 def read_result(run_dir: Path) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,34 @@ def test_a_later_verification_takes_the_place_of_the_earlier(network, use_toy, t
     assert [e["passed"] for e in json.loads((tmp_path / "verification.json").read_text())] == [True]
 
 
+def test_a_file_and_its_rejected_form_are_never_there_together(network, use_toy, tmp_path):
+    for error in (10.0, 0.0, 10.0):
+        use_toy(error)
+        with contextlib.suppress(NasError):
+            export_module(network, "toy", tmp_path, facts=FACTS, images=IMAGES)
+        name = "model.toy.rejected" if error else "model.toy"
+        assert [p.name for p in tmp_path.glob("model*")] == [name]
+
+
+def test_a_file_that_its_runtime_does_not_run_is_rejected(network, monkeypatch, tmp_path):
+    class Broken(ToyExporter):
+        def load(self, path):
+            raise NasError("the runtime does not take it")
+
+    monkeypatch.setattr("nas.export.run.exporter", lambda name: Broken(network, 0.0))
+    with pytest.raises(NasError, match="does not take it; kept as .*rejected"):
+        export_module(network, "toy", tmp_path, facts=FACTS, images=IMAGES)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.toy.rejected"]
+
+
+def test_labels_give_accuracies(network, use_toy, tmp_path):
+    use_toy(0.0)
+    with torch.no_grad():
+        labels = network(IMAGES).argmax(1)
+    found = export_module(network, "toy", tmp_path, facts=FACTS, images=IMAGES, labels=1 - labels)
+    assert (found.accuracy, found.pytorch_accuracy) == (0.0, 0.0)
+
+
 def test_the_module_is_left_as_it_was(network, use_toy, tmp_path):
     use_toy(0.0)
     network.train()
@@ -116,7 +145,9 @@ def test_the_winner_of_a_run_is_exported_and_verified_on_held_out_images(tmp_pat
     save_winner(tmp_path / "winner", architecture, network)
     result = {"data": "digits", "seed": 0, "winner": {"macs": 123}}
     (tmp_path / "result.json").write_text(json.dumps(result))
-    [verification] = export_run(tmp_path, ["onnx"])
+    verification, integers = export_run(tmp_path, ["onnx", "onnx-int8"])
     assert verification.passed
     assert verification.images == 64
+    assert (integers.images, integers.calibration_images) == (359, 128)
+    assert integers.accuracy == pytest.approx(integers.pytorch_accuracy, abs=0.03)
     assert (tmp_path / "export" / "model.onnx").stat().st_size == verification.file_bytes

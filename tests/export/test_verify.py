@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.export.verify import compare, verify
+from nas.export.verify import Difference, compare, kernel_gap_db, shortcomings, verify
 
 
 @pytest.fixture
@@ -63,3 +63,47 @@ def test_wrong_shapes_and_numbers_that_are_not_finite_are_infinitely_far(broken)
     difference = compare(np.ones((2, 2), dtype=np.float32), broken.astype(np.float32))
     assert difference.relative == math.inf
     assert difference.top1_agreement == 0.0
+
+
+def test_sqnr_is_the_energy_of_the_logits_over_that_of_the_errors():
+    expected = np.array([[3.0, 4.0]], dtype=np.float32)
+    assert compare(expected, expected * np.float32(1.1)).sqnr_db == pytest.approx(20.0, abs=1e-3)
+    assert compare(expected, expected).sqnr_db is None
+
+
+def test_accuracies_are_of_the_same_images():
+    expected = np.array([[0, 1], [0, 1], [1, 0], [1, 0]], dtype=np.float32)
+    actual = np.array([[0, 1], [1, 0], [1, 0], [1, 0]], dtype=np.float32)
+    found = compare(expected, actual, np.array([1, 1, 1, 0]))
+    assert (found.accuracy, found.reference_accuracy) == (0.5, 0.75)
+    assert compare(expected, actual).accuracy is None
+
+
+GOOD = Difference(0.1, 1e-6, 1.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "tolerance", "gap", "said"),
+    [
+        (GOOD, 1e-4, None, ""),
+        (Difference(0.1, 2e-4, 1.0, 30.0), 1e-4, None, "relative difference 2.0e-04, allowed 1e-04"),
+        (Difference(0.1, math.nan, 1.0), 1e-4, None, "relative difference nan"),
+        (Difference(0.1, 0.5, 0.975, 20.0), None, 0.2, ""),
+        (Difference(0.1, 1e-5, 0.975, 80.0), 1e-4, None, "same class on 97.5 %, needed 98 %"),
+        (Difference(0.1, 0.5, 0.96, 20.0), None, 0.2, "same class on 96.0 %, needed 97 %"),
+        (Difference(0.1, 0.5, 1.0, 0.0), None, 0.2, "SQNR 0.0 dB"),
+        (Difference(0.1, 0.5, 1.0, 20.0), None, 1.6, "two sets of kernels 1.6 dB apart"),
+    ],
+)
+def test_what_keeps_a_file_from_being_deployed_is_said(found, tolerance, gap, said):
+    wrong = shortcomings(found, tolerance=tolerance, kernel_gap=gap)
+    assert bool(wrong) == bool(said)
+    assert said in "; ".join(wrong)
+
+
+def test_kernels_are_compared_by_the_size_of_their_errors(network, images):
+    def noisy(share):
+        return lambda x: (1 + share) * network(torch.from_numpy(x)).detach().numpy()
+
+    assert kernel_gap_db(network, noisy(0.01), noisy(-0.01), images) == pytest.approx(0.0, abs=1e-3)
+    assert kernel_gap_db(network, noisy(0.01), noisy(0.1), images) == pytest.approx(20.0, abs=1e-2)

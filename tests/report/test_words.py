@@ -83,6 +83,17 @@ def test_a_rejected_file_is_said_to_be_rejected():
     assert "not finite" in line
 
 
+def test_integers_are_judged_by_classes_and_accuracy():
+    run = make_run()
+    run.result["verification"][0] |= {
+        **{"format": "tflite-int8", "calibration_images": 128, "max_abs_difference": 0.4},
+        **{"top1_agreement": 0.992, "accuracy": 0.975, "pytorch_accuracy": 0.981},
+    }
+    [line] = words.verifications(facts(run))
+    assert line.startswith("tflite-int8 agrees with PyTorch (64 images, same class on 99.2 %")
+    assert "accuracy 97.5 % against 98.1 %" in line
+
+
 def test_an_extrapolated_latency_and_the_profiles_own_note_are_told():
     run = make_run()
     run.result["evidence"]["note"] = "One family of networks."
