@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Protocol
 
-from nas.cli.commands import calibrate, export, predict, profile, report, search, spaces, targets, verify, zoo
+from nas.cli.commands import calibrate, compress, export, predict, profile, report, search, spaces, targets, verify, zoo
 
 
 class Command(Protocol):
@@ -26,6 +26,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "search": search,
+    "compress": compress,
     "export": export,
     "verify": verify,
     "predict": predict,

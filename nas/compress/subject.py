@@ -1,0 +1,244 @@
+"""What is compressed, and what it may learn from: the winner of a run, any timm model, a run's largest subnet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas import runs, torch_compat
+from nas.data import ImageData, load_data
+from nas.errors import UserError
+from nas.model.from_timm import require_timm_model
+from nas.model.warm_start import content_digest
+
+TIMM = "timm:"
+LARGEST = "largest"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network and what it was made for.
+
+    Attributes:
+        name: as the user gave it.
+        network: in eval mode.
+        build: makes the same network anew, with any weights.
+        trained: whether its weights are those of the data's classes.
+        data: at the network's resolution.
+        target: name or path of the hardware profile.
+        run: the run it is the winner of, if any.
+    """
+
+    name: str
+    network: nn.Module
+    build: Callable[[], nn.Module]
+    trained: bool
+    data: ImageData
+    target: str
+    run: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sixteen digits that name its weights."""
+        return content_digest(self.network.state_dict())
+
+
+def from_run(path: Path, target: str | None) -> Subject:
+    """Return the winner of a run, with the run's data.
+
+    Raises:
+        UserError: if the run has no winner.
+    """
+    from nas.artefacts import load_winner
+    from nas.export.run import read_result, run_data
+    from nas.model.network import build
+
+    architecture, network = load_winner(path / "winner")
+    result = read_result(path)
+    data = run_data(result, architecture)
+    return Subject(
+        str(path), network, lambda: build(architecture, seed=0), True, data, target or str(result["target"]), path
+    )
+
+
+def from_timm(text: str, *, data: str, root: Path | None, resolution: int | None, target: str, seed: int) -> Subject:
+    """Return a timm model for the classes of a data set.
+
+    Args:
+        text: ``timm:NAME`` or ``timm:NAME=FILE``.
+        data: name or path of the data set.
+        root: folder that it is looked for in.
+        resolution: side of the image; None takes the model's own.
+        target: name or path of the hardware profile.
+        seed: of the split, and of weights that no file gives.
+
+    Raises:
+        UserError: if model, file or data are wrong.
+    """
+    name, file = _split(text)
+    side = resolution or _own_side(name)
+    loaded = load_data(data, resolution=side, seed=seed, root=root)
+    network = build_timm(name, side, loaded.num_classes, seed)
+    trained = file is not None and _fill(network, file)
+    return Subject(
+        text, network, lambda: build_timm(name, side, loaded.num_classes, seed), trained, loaded, target, None
+    )
+
+
+def find_teacher(text: str | None, subject: Subject, seed: int) -> tuple[nn.Module, bool]:
+    """Return the teacher that a text names, and whether it is trained.
+
+    Args:
+        text: ``largest``, ``timm:NAME[=FILE]`` or the folder of a run; None takes the run's largest subnet if it is
+            kept and better, else the network itself.
+        subject: the network that will be taught.
+        seed: of weights that no file gives.
+
+    Raises:
+        UserError: if there is no such teacher, or it tells other classes apart.
+    """
+    if text is None:
+        return _default_teacher(subject), True
+    if text == LARGEST:
+        if subject.run is None:
+            raise UserError("--teacher largest: only a run has a supernet; name a timm model or a run")
+        return largest_subnet(subject.run), True
+    if text.startswith(TIMM):
+        name, file = _split(text)
+        network = build_timm(name, subject.data.resolution, subject.data.num_classes, seed)
+        return network.eval(), file is not None and _fill(network, file)
+    if (Path(text) / "winner").is_dir():
+        from nas.artefacts import load_winner
+
+        architecture, network = load_winner(Path(text) / "winner")
+        if architecture.num_classes != subject.data.num_classes:
+            raise UserError(f"--teacher {text}: {architecture.num_classes} classes, not {subject.data.num_classes}")
+        return _sized(network, architecture.resolution, subject.data.resolution), True
+    raise UserError(f"--teacher {text!r} is not legal; allowed: largest, timm:NAME, timm:NAME=FILE or a run")
+
+
+def _default_teacher(subject: Subject) -> nn.Module:
+    from nas.data.batches import EvaluationBatches
+    from nas.training.train import evaluate
+
+    itself = _closed_copy(subject.network)
+    if subject.run is None:
+        return itself
+    try:
+        largest = largest_subnet(subject.run)
+    except UserError:  # the supernet is not kept: the network teaches itself
+        return itself
+    search = EvaluationBatches(subject.data, "search")
+    return max((itself, largest), key=lambda network: evaluate(network, search))
+
+
+def _closed_copy(network: nn.Module) -> nn.Module:
+    import copy
+
+    return copy.deepcopy(network).requires_grad_(False).eval()
+
+
+def largest_subnet(run: Path) -> nn.Module:
+    """Return the largest subnet of a run's supernet, which is kept beside the run.
+
+    Raises:
+        UserError: if the supernet is not there any more.
+    """
+    from nas.data.batches import EvaluationBatches
+    from nas.model.supernet import Supernet
+    from nas.search.config import read_config
+    from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit, load_supernet
+    from nas.search.supernets import FOLDER, supernet_key
+    from nas.search.target import load_target, search_field
+    from nas.space.space import load_space
+
+    config = read_config(run / runs.CONFIG)
+    space = load_space(config.space)
+    data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
+    full = search_field(space.for_classes(data.num_classes), load_target(config.target)).full
+    key = supernet_key(full, data, config.effort.supernet, config.warm_start)
+    weights = run.parent / FOLDER / f"{key}.safetensors"
+    if not weights.is_file():
+        raise UserError(f"--teacher largest: {weights} is not there; name a timm model or a run")
+    supernet = Supernet(full, seed=config.effort.supernet.seed)
+    load_supernet(supernet, weights)
+    largest = full.largest()
+    network = inherit(supernet, largest, EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE))
+    return _closed_copy(at_resolution(network, largest))
+
+
+def build_timm(name: str, side: int, num_classes: int, seed: int) -> nn.Module:
+    """Build a timm model for images of a size and a number of classes, with random weights.
+
+    Raises:
+        UserError: if timm has no such model, or it cannot have that size.
+    """
+    require_timm_model(name)
+    import timm
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            try:
+                network = timm.create_model(name, num_classes=num_classes, img_size=side)
+            except TypeError:  # only models with position embeddings take a size
+                network = timm.create_model(name, num_classes=num_classes)
+            with torch.no_grad():
+                network.eval()(torch.zeros(2, 3, side, side))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{TIMM}{name} cannot run at {side} pixels ({reason})") from None
+    made: nn.Module = network
+    return made
+
+
+def _split(text: str) -> tuple[str, Path | None]:
+    match = re.fullmatch(r"timm:([^=\s]+)(?:=(.+))?", text)
+    if match is None:
+        raise UserError(f"{text!r} is not legal; allowed: timm:NAME or timm:NAME=FILE")
+    require_timm_model(match[1])
+    if match[2] is not None and not Path(match[2]).is_file():
+        raise UserError(f"{text}: no such file: {match[2]}")
+    return match[1], Path(match[2]) if match[2] else None
+
+
+def _own_side(name: str) -> int:
+    torch_compat.prepare()
+    import timm
+
+    return int(timm.get_pretrained_cfg(name).input_size[-1])
+
+
+def _fill(network: Any, file: Path) -> bool:
+    """Fill a timm model from a checkpoint; say whether the classifier was among it."""
+    from timm.models import load_state_dict
+
+    try:
+        loaded: Any = load_state_dict(str(file), weights_only=True)
+    except Exception as error:  # a broken file makes pickle, zip and safetensors fail each in its own ways
+        raise UserError(f"{file}: not a checkpoint of plain weights ({type(error).__name__})") from None
+    head = network.get_classifier()
+    ours = {f"{name}.{leaf}" for name, m in network.named_modules() if m is head for leaf in ("weight", "bias")}
+    wanted = network.state_dict()
+    strange = [
+        name
+        for name in wanted.keys() | loaded.keys()
+        if name not in wanted or name not in loaded or wanted[name].shape != loaded[name].shape
+    ]
+    if set(strange) - ours:
+        names = ", ".join(sorted(set(strange) - ours)[:3])
+        raise UserError(f"{file}: not the weights of this model (others: {names})")
+    network.load_state_dict({name: t for name, t in loaded.items() if name not in strange}, strict=False)
+    return not strange
+
+
+def _sized(network: nn.Module, resolution: int, given: int) -> nn.Module:
+    from nas.model.resizing import Resize
+
+    return network if resolution == given else nn.Sequential(Resize(resolution), network).eval()
