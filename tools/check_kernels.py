@@ -19,7 +19,7 @@ from torch import nn
 from nas.cost.kernels import fuse
 from nas.cost.rules import load_rules
 from nas.cost.trace import trace_module
-from tools.engines.signature import Signature
+from nas.hardware.signature import Signature
 
 ENGINES = ("onnxruntime", "litert")
 TIMM = (
@@ -71,7 +71,7 @@ def build(name: str) -> tuple[nn.Module, tuple[int, int, int]]:
     """Build ``timm_model@resolution`` or the sample of ``space:seed``, with random norms."""
     torch.manual_seed(0)
     module, resolution = _timm(*name.split("@")) if "@" in name else _sample(*name.split(":"))
-    _randomise_norms(module)
+    randomise_norms(module)
     return module.eval(), (3, resolution, resolution)
 
 
@@ -92,11 +92,12 @@ def _sample(space: str, seed: str) -> tuple[nn.Module, int]:
     return build_network(architecture), architecture.resolution
 
 
-def _randomise_norms(module: nn.Module) -> None:
+def randomise_norms(module: nn.Module) -> None:
+    """Give norms and scales other numbers than 0 and 1, which optimisers would leave out."""
     for part in module.modules():
-        for name in ("weight", "bias", "running_mean", "running_var", "gamma", "layer_scale"):
+        for name in ("weight", "bias", "running_mean", "running_var", "gamma", "layer_scale", "scale"):
             tensor = getattr(part, name, None)
-            if isinstance(tensor, torch.Tensor) and tensor.ndim == 1:
+            if isinstance(tensor, torch.Tensor) and tensor.ndim <= 1:
                 with torch.no_grad():
                     tensor.uniform_(0.5, 1.5)
 

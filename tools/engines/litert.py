@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from torch import nn
 
 from nas.hardware.measure.convert import to_tflite
-from tools.engines.signature import Signature, Signatures
+from nas.hardware.signature import Signature, Signatures
 
 RULES = "litert-xnnpack"
 SIGNATURES = Signatures()

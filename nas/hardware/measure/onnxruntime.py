@@ -71,9 +71,16 @@ def time_onnx(model: bytes, input_shape: InputShape, *, threads: int, seconds: f
 def _session(model: bytes, threads: int) -> tuple[Any, str]:
     import onnxruntime
 
+    session = onnxruntime.InferenceSession(model, session_options(threads), providers=["CPUExecutionProvider"])
+    return session, session.get_inputs()[0].name
+
+
+def session_options(threads: int) -> Any:
+    """Return how every network is run: `threads` inside an operator, one operator at a time."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return session, session.get_inputs()[0].name
+    return options
