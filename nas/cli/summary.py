@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas import schema
-from nas.report.numbers import compact, memory, percent, significant
+from nas.report.numbers import NOTHING, compact, memory, percent, significant
 from nas.report.tables import Table, to_text
 
 if TYPE_CHECKING:  # listing targets and spaces must not import what a search needs
@@ -30,7 +30,7 @@ def search_summary(outcome: Outcome) -> str:
 
 def verifications_text(found: Sequence[Verification]) -> str:
     """Say what was exported, how it compares with PyTorch, and what devices make of it."""
-    headers = ("file", "kB", "images", "relative difference", "same class", "SQNR, dB", "accuracy", "PyTorch")
+    headers = ("file", "kB", "images", "relative difference", "same class", "SQNR, dB", "accuracy", "of PyTorch")
     rows = [
         (
             v.file,
@@ -38,7 +38,7 @@ def verifications_text(found: Sequence[Verification]) -> str:
             str(v.images),
             f"{v.relative_difference:.1e}",
             percent(v.top1_agreement),
-            "" if v.sqnr_db is None else f"{v.sqnr_db:.1f}",
+            NOTHING if v.sqnr_db is None else f"{v.sqnr_db:.1f}",
             percent(v.accuracy),
             percent(v.pytorch_accuracy),
         )
@@ -174,8 +174,8 @@ _QUARTILE_NAMES = ("least", "quarter", "median", "three quarters", "most")
 _EXTREMES = "smallest, largest: with architectures that have the extreme number in every choice"
 _WIDTH = 100
 _COMPARED = (
-    "Compared with PyTorch on images that were held out of training; accuracies are on the same images.\n"
-    "Floating point is judged by the relative difference, integers by the share of images with the same class and SQNR."
+    "Compared with PyTorch on images that were held out of training. Floating point is judged by the relative\n"
+    "difference, integers by the share of images with the same class and by SQNR; accuracies are on the same images."
 )
 
 

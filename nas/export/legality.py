@@ -9,11 +9,32 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from nas.export import devices as folder
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Operators of one kind that a device does not take, for one reason.
+
+    Attributes:
+        operator: as the file's schema calls it.
+        indices: their places in the order of execution.
+        reason: why.
+    """
+
+    operator: str
+    indices: tuple[int, ...]
+    reason: str
+
+    def line(self) -> str:
+        """Say it for people."""
+        count = f" x {len(self.indices)}, the first as" if len(self.indices) > 1 else ","
+        return f"{self.operator}{count} operator {self.indices[0]}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +44,7 @@ class Legality:
     Attributes:
         device: what runs operators; those it does not take run on the CPU, or by other kernels of the CPU.
         operators: how many there are.
-        fallback: one reason for each operator that the device does not take itself.
+        fallback: what the device does not take itself, in the order of execution.
         fallback_operators: how many run elsewhere, those among them that only follow such a one.
         fallback_macs_share: their part of the multiply-adds.
         problems: what keeps the whole file from the device.
@@ -34,7 +55,7 @@ class Legality:
 
     device: str
     operators: int
-    fallback: tuple[str, ...]
+    fallback: tuple[Fallback, ...]
     fallback_operators: int
     fallback_macs_share: float
     problems: tuple[str, ...]
@@ -54,8 +75,25 @@ class Legality:
             head = f"{self.fallback_operators} of {self.operators} operators ({share}) run elsewhere"
         else:
             head = f"takes all {self.operators} operators"
-        rest = (*self.problems, *self.fallback, *self.notes, *(f"not checked: {what}" for what in self.not_run))
+        rest = (
+            *self.problems,
+            *(f.line() for f in self.fallback),
+            *self.notes,
+            *(f"not checked: {what}" for what in self.not_run),
+        )
         return (f"{self.device}: {head} ({self.evidence})", *rest)
+
+
+def grouped(refused: Iterable[tuple[int, str, str]]) -> tuple[Fallback, ...]:
+    """Put operators of one kind and reason together.
+
+    Args:
+        refused: place, operator and reason, in the order of execution.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    for index, operator, reason in refused:
+        places.setdefault((operator, reason), []).append(index)
+    return tuple(Fallback(operator, tuple(indices), reason) for (operator, reason), indices in places.items())
 
 
 class Device(Protocol):

@@ -1,10 +1,10 @@
 from nas.cli.summary import shortened, verifications_text
 from nas.export import Verification
-from nas.export.legality import Legality
+from nas.export.legality import Fallback, Legality
 
 
 def test_the_table_tells_what_was_compared_and_what_was_not_checked() -> None:
-    chip = Legality("Chip", 3, ("GELU (operator 1): unknown",), 2, 0.5, (), (), ("on a chip",), "by its book")
+    chip = Legality("Chip", 3, (Fallback("GELU", (1,), "unknown"),), 2, 0.5, (), (), ("on a chip",), "by its book")
     facts = {"max_abs_difference": 0.1, "tolerance": None, "batch_sizes": (1,), "passed": True, "sqnr_db": 21.0}
     facts |= {"accuracy": 0.975, "pytorch_accuracy": 0.981, "legality": (chip,)}
     found = Verification("tflite-int8", "model.int8.tflite", 69_000, 0.1, 0.02, None, 0.992, 359, (1,), True)

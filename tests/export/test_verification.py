@@ -1,7 +1,7 @@
 import json
 import math
 
-from nas.export.legality import Legality
+from nas.export.legality import Fallback, Legality
 from nas.export.verification import FILE, Verification, record
 
 
@@ -26,11 +26,12 @@ def test_integers_are_summed_up_by_their_noise() -> None:
 
 
 def test_records_of_other_formats_are_kept_and_infinity_is_null(tmp_path) -> None:
-    chip = Legality("Chip", 3, ("GELU",), 1, 0.5, (), (), ("on a chip",), "by its book")
+    chip = Legality("Chip", 3, (Fallback("GELU", (1,), "unknown"),), 1, 0.5, (), (), ("on a chip",), "by its book")
     record(tmp_path, made("onnx", max_abs_difference=math.inf))
     record(tmp_path, made("tflite"))
     record(tmp_path, made("tflite", legality=(chip,)))
     first, second = json.loads((tmp_path / FILE).read_text())
     assert (first["format"], first["max_abs_difference"]) == ("onnx", None)
     assert second["legality"][0]["not_run"] == ["on a chip"]
+    assert second["legality"][0]["fallback"] == [{"operator": "GELU", "indices": [1], "reason": "unknown"}]
     assert second["legality"][0]["fallback_macs_share"] == 0.5

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nas.export.devices.edgetpu_operators import reasons
 from nas.export.flatbuffer import Graph, read_graph
-from nas.export.legality import Legality
+from nas.export.legality import Legality, grouped
 
 COMPILER = "edgetpu_compiler"
 TARGET = "coral-edgetpu"
@@ -40,7 +40,7 @@ class EdgeTpu:
         return Legality(
             device="Edge TPU",
             operators=len(graph.operators),
-            fallback=tuple(f"{o.name} (operator {o.index}): {why}" for o, why in refused),
+            fallback=grouped((o.index, o.name, why) for o, why in refused),
             fallback_operators=len(behind),
             fallback_macs_share=sum(o.macs for o in behind) / graph.macs if graph.macs else 0.0,
             problems=(*_problems(graph), *compiled.problems),

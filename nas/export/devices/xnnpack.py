@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.export.flatbuffer import Operator, read_graph
-from nas.export.legality import Legality
+from nas.export.flatbuffer import read_graph
+from nas.export.legality import Legality, grouped
 from nas.export.silence import silent
 
 
@@ -36,7 +36,7 @@ class Xnnpack:
         return Legality(
             device="XNNPACK",
             operators=len(graph.operators),
-            fallback=tuple(_said(operator) for operator in left),
+            fallback=grouped((o.index, o.name, "runs by LiteRT's own kernels") for o in left),
             fallback_operators=len(left),
             fallback_macs_share=sum(o.macs for o in left) / graph.macs if graph.macs else 0.0,
             problems=(),
@@ -69,7 +69,3 @@ def delegated(nodes: list[dict[str, Any]]) -> set[int]:
             found.add(int(node["index"]))
             wanted += [int(t) for t in node["inputs"] if int(t) not in given]
     return found
-
-
-def _said(operator: Operator) -> str:
-    return f"{operator.name} (operator {operator.index}) runs without XNNPACK"
