@@ -159,6 +159,16 @@ def test_a_compiler_that_refuses_is_quoted(files, monkeypatch, tmp_path) -> None
     assert found.problems == ("edgetpu_compiler refuses it: Model not quantized",)
 
 
+def test_the_lines_that_the_page_gives_run_a_file(files, network) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    lines = page.split("```python\n")[1].split("```")[0].replace("runs/NAME/export/model.int8.tflite", str(files[1]))
+    names = {"image": np.random.default_rng(0).random((8, 8, 3))}
+    exec(lines, names)
+    normalised = (names["image"] - FACTS.mean) / FACTS.std
+    expected = network(torch.from_numpy(normalised).float().permute(2, 0, 1)[None]).argmax()
+    assert names["best"] == FACTS.class_names[int(expected)]
+
+
 class Unconvertible(nn.Module):
     def forward(self, x):
         if x.sum() > 0:
