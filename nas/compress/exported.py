@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from nas.compress.qdq import unsigned_activations
 from nas.data import ImageData
 from nas.data.batches import EvaluationBatches
 from nas.errors import NasError
@@ -37,7 +38,7 @@ def export_checked(network: nn.Module, path: Path, data: ImageData, *, int8: boo
     facts = ModelFacts(data.resolution, data.class_names, data.mean, data.std, macs=macs)
     unverified = path.with_name(path.name + ".unverified")
     EXPORTER.export(network if int8 else folded(network), unverified, facts)
-    _strip(unverified)
+    _rewrite(unverified, int8=int8)
     found = verify(network, EXPORTER.load(unverified), images, batch_sizes=EXPORTER.batch_sizes)
     if found.relative <= (_TOLERANCE_INT8 if int8 else _TOLERANCE) and found.top1_agreement >= LEAST_AGREEMENT:
         unverified.replace(path)
@@ -50,7 +51,7 @@ def export_checked(network: nn.Module, path: Path, data: ImageData, *, int8: boo
     )
 
 
-def _strip(path: Path) -> None:
+def _rewrite(path: Path, *, int8: bool) -> None:
     """Take out what only says which line of Python a node came from: more bytes than the weights of a small network."""
     import onnx
 
@@ -62,4 +63,6 @@ def _strip(path: Path) -> None:
         value.ClearField("metadata_props")
     del model.graph.value_info[:]
     model.graph.ClearField("metadata_props")
+    if int8:
+        unsigned_activations(model)
     write_atomic(path, model.SerializeToString())

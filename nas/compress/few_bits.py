@@ -32,7 +32,7 @@ class Int4(nn.Module):
         groups = padded.reshape(len(flat), -1, _GROUP)
         scale = (groups.abs().amax(dim=2, keepdim=True) / _LARGEST).clamp_min(1e-8)
         rounded = ((groups / scale).round() * scale).reshape(padded.shape)[:, : flat.shape[1]].reshape(weight.shape)
-        return weight + (rounded - weight).detach()
+        return _through(rounded, weight)
 
 
 class Binary(nn.Module):
@@ -42,7 +42,12 @@ class Binary(nn.Module):
         """Return the two-valued weights, with the gradient of the weights themselves."""
         size = weight.abs().flatten(1).mean(dim=1).reshape(-1, *(1,) * (weight.dim() - 1))
         signs = torch.where(weight >= 0, size, -size)
-        return weight + (signs - weight).detach()
+        return _through(signs, weight)
+
+
+def _through(rounded: Tensor, weight: Tensor) -> Tensor:
+    """Return `rounded`, exactly, with the gradient of `weight`."""
+    return rounded.detach() + (weight - weight.detach())
 
 
 FEW_BITS: Mapping[str, type[nn.Module]] = MappingProxyType({"int4": Int4, "binary": Binary})

@@ -39,12 +39,10 @@ class Form:
     """What the shapes of the weights do not say.
 
     Attributes:
-        folded: whether branches that only training needs were folded.
         factored: names of layers that became a `Factored`, each with its rank.
         heads: names of attention modules with their numbers of heads and widths.
     """
 
-    folded: bool = False
     factored: dict[str, int] = field(default_factory=dict)
     heads: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -58,7 +56,7 @@ def form_of(network: nn.Module) -> Form:
         numbers = {key: value for key in _HEADS if isinstance(value := getattr(module, key, None), int)}
         if numbers:
             heads[name] = numbers
-    return Form(not any(hasattr(m, "reparameterize") for m in network.modules()), factored, heads)
+    return Form(factored, heads)
 
 
 def restore(original: nn.Module, form: Form, tensors: Mapping[str, Tensor]) -> nn.Module:
@@ -72,7 +70,9 @@ def restore(original: nn.Module, form: Form, tensors: Mapping[str, Tensor]) -> n
     Raises:
         UserError: if the weights do not belong to the network.
     """
-    network = trainable(original) if form.folded else original
+    names = {name for name in tensors if not name.startswith(tuple(f"{layer}." for layer in form.factored))}
+    # Folding gives layers other names: where names are missing, the branches of the original were folded.
+    network = original if names <= original.state_dict().keys() else trainable(original)
     try:
         for name, rank in form.factored.items():
             layer = network.get_submodule(name)

@@ -52,9 +52,11 @@ def quantize_in_training(network: nn.Module, images: Tensor, tune: Callable[[nn.
         NasError: if the network cannot be exported or quantised.
     """
     with _explained():
-        from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
+        from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 
-        rounded = prepare_qat_pt2e(_exported(network.train(), images), _quantizer(training=True))
+        # Not `prepare_qat_pt2e`, which keeps batch norms and searches for them for half a minute: after a whole
+        # training they can be folded, and the rounding of the folded weights is what training is to see.
+        rounded = prepare_pt2e(_exported(network.eval(), images), _quantizer(training=True)).requires_grad_(True)
         program.with_modes(rounded)
     tune(rounded)
     with _explained():

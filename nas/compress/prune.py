@@ -58,6 +58,7 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
                 round_to=channel_multiple,
                 num_heads={m.qkv: m.num_heads for m in heads},
                 prune_num_heads=bool(heads),
+                prune_head_dims=False,
                 head_pruning_ratio=ratio,
             )
             pruner.step()

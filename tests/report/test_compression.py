@@ -1,0 +1,32 @@
+from pathlib import Path
+
+from nas.compress.chain import Outcome
+from nas.compress.measure import Row
+from nas.report.compression import compression_markdown, compression_note, compression_table
+
+
+def outcome(last: str, *, computed: bool) -> Outcome:
+    before = Row("before", 0.98, 40_000, False, 45_000, 10_000_000, 10_000, 0.5, 0.4)
+    after = Row(last, 0.975, 10_000, computed, 15_000, 5_000_000, 10_000, None, 0.2, "done")
+    return Outcome(Path("a"), "host-cpu", "fp32", (before, after), (0.97, 0.96), 359)
+
+
+def test_computed_sizes_are_marked_and_missing_predictions_left_out() -> None:
+    row = compression_table(outcome("int4", computed=True)).rows[1]
+    assert row[2].startswith("~")
+    assert row[6] == "–"
+    assert "computed" in compression_note(outcome("int4", computed=True))
+    assert "computed" not in compression_note(outcome("int8", computed=False))
+
+
+def test_the_note_says_what_was_gained_and_lost() -> None:
+    note = compression_note(outcome("int8", computed=False))
+    assert "weights 4.0x smaller" in note
+    assert "measured 2.00x as quick" in note
+    assert "-0.5 points" in note
+    assert "97.0 % before, 96.0 % after" in note
+
+
+def test_loading_a_quantised_program_names_its_operators() -> None:
+    assert "torchao" in compression_markdown(outcome("int8", computed=False))
+    assert "torchao" not in compression_markdown(outcome("prune:0.5", computed=False))
