@@ -8,7 +8,10 @@ from pathlib import Path
 from nas.cli.values import names
 
 HELP = "export the winner of a run and check the files"
-EXAMPLES = "example:\n  nas export runs/jetson-orin-tiny-hybrid --format onnx\n"
+EXAMPLES = """examples:
+  nas export runs/jetson-orin-tiny-hybrid --format onnx,onnx-int8
+  nas export runs/coral-edgetpu-tiny-hybrid --format tflite-int8   for the Edge TPU; also for phones
+"""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
