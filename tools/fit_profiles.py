@@ -2,7 +2,7 @@
 
     python -m tools.fit_profiles jetson-orin coral-edgetpu pixel4-cpu --data DIR
     python -m tools.fit_profiles all --data DIR      # every target but host-cpu
-    python -m tools.fit_profiles host-cpu            # measures on this machine; what is measured is kept
+    python -m tools.fit_profiles host-cpu --cache FILE    # measures on this machine; what FILE holds is not repeated
 
 Each profile starts from `tools/templates/<name>.yaml` (data-sheet numbers). Errors are of networks left out of the
 fit; beside them stand those of a straight line in MACs. A chart of them goes to `docs/latency/<name>.svg`.
@@ -36,6 +36,8 @@ from nas.hardware.validate import (
     profile_fitter,
 )
 from tools.family import family_fitter, fit_in_family
+from tools.host import DEFAULT_CACHE
+from tools.host_fit import fit_host
 from tools.latency_chart import Row, draw
 from tools.targets import TEMPLATES, Case, Group, gather, load_template, on_data_sheet, template_names
 
@@ -60,6 +62,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="fit hardware profiles to measured networks")
     parser.add_argument("targets", nargs="+", choices=[*names, "all"], metavar="TARGET", help=", ".join(names))
     parser.add_argument("--data", type=Path, default=os.environ.get("NAS_BENCH_DATA"), help="folder of measured data")
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="measurements of host-cpu (default: %(default)s)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the errors, write nothing")
     options = parser.parse_args()
     chosen = [name for name in names if name != "host-cpu"] if "all" in options.targets else options.targets
@@ -68,7 +73,10 @@ def main() -> None:
     torch_compat.prepare()
     logging.disable(logging.WARNING)
     for name in sorted(chosen, key=lambda name: name == "jetson-agx-orin"):  # it takes over another target's rates
-        fit = fit_target(name, Path(options.data) if options.data else None)
+        if name == "host-cpu":
+            fit = Fit(*fit_host(load_template(name), options.cache))
+        else:
+            fit = fit_target(name, Path(options.data) if options.data else None)
         if not options.dry_run:
             write(fit)
         print_fit(fit)

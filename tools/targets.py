@@ -92,27 +92,9 @@ def load_template(name: str) -> HardwareProfile:
 
 def gather(name: str, data: Path | None) -> Case:
     """Collect the evidence of a target."""
-    if name == "host-cpu":
-        return _host(load_template(name))
     if data is None:
         raise SystemExit(f"{name}: --data must name the folder of measured data")
     return CASES[name](load_template(name), data)
-
-
-def _host(template: HardwareProfile) -> Case:
-    from tools import host
-
-    found = host.measure(template)
-    return Case(
-        kind="measured",
-        networks=found.networks,
-        sources=(f"measured with ONNX Runtime on {found.device}",),
-        spread=Spread(noise=0.05),
-        note=(
-            f"A reference network measured {len(found.reference_ms)} times between the others varied by "
-            f"{found.noise:.1%}: the noise floor."
-        ),
-    )
 
 
 def _coral(template: HardwareProfile, data: Path) -> Case:

@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 
 from nas.hardware.fit import MeasuredNetwork
 from nas.hardware.profile import Correction, HardwareProfile
-from nas.hardware.work import kernel_work, launch_and_work_ms, stream_ms, variant
+from nas.hardware.work import cold_ms, kernel_work, launch_and_work_ms, memory_ms, variant
 
 Array = Any  # a numpy array of floats
 
@@ -71,16 +71,17 @@ def design(profile: HardwareProfile, networks: Sequence[MeasuredNetwork]) -> Des
     streams = np.zeros(len(networks))
     correction = profile.correction
     for row, network in enumerate(networks):
-        weight_bytes = activation_bytes = 0.0
+        weight_bytes = activation_bytes = cold_total_ms = 0.0
         for kernel in network.kernels:
             name, work = variant(kernel), kernel_work(kernel, profile)
-            launch_ms, work_ms = launch_and_work_ms(work, profile)
+            launch_ms, work_ms = launch_and_work_ms(kernel, work, profile)
             counts[row, index[name]] += 1
             launches[row, index[name]] += correction.per_kernel_ms.get(name, correction.scale * launch_ms)
             works[row, index[name]] += work_ms
             weight_bytes += work.weight_bytes
             activation_bytes += work.activation_bytes
-        streams[row] = float(stream_ms(weight_bytes, activation_bytes, profile.limits))
+            cold_total_ms += cold_ms(kernel, profile)
+        streams[row] = float(memory_ms(cold_total_ms, weight_bytes, activation_bytes, profile))
     factors = np.array([correction.work_scale.get(name, correction.scale) for name in names])
     measured = np.array([network.latency_ms for network in networks])
     return Design(tuple(names), counts, launches, works, factors, streams, measured)

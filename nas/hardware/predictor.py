@@ -17,7 +17,7 @@ from nas.cost.kernels import Kernel, fuse, fuse_part
 from nas.cost.rules import IMAGE_LAYOUT, Layout
 from nas.cost.trace import trace_module
 from nas.hardware.profile import Evidence, HardwareProfile
-from nas.hardware.work import corrected_ms, kernel_work, stream_ms
+from nas.hardware.work import cold_ms, corrected_ms, is_covered, kernel_work, memory_ms
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Left-out errors say nothing of networks much smaller or larger than all measured ones. As wide as a profile from a
 # data sheet; tried once, from published networks to 32x32 cells on an Edge TPU, the error was a factor of 4.5.
 EXTRAPOLATION_FACTOR = 3.0
+_STREAM_LABEL = {True: "weights beyond the on-chip memory", False: "weights beyond the cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class _Part:
     weight_bytes: float
     activation_bytes: float
     exit_layout: Layout
+    cold_ms: float
+    uncovered: frozenset[int]
 
 
 class LatencyPredictor:
@@ -95,7 +98,7 @@ class LatencyPredictor:
     def latency_ms(self, architecture: Architecture) -> float:
         """Return the predicted latency alone: the quick path for a search."""
         known = self._parts
-        total_ms = weight_bytes = activation_bytes = 0.0
+        total_ms = weight_bytes = activation_bytes = cold_ms = 0.0
         layout = IMAGE_LAYOUT
         for key in architecture_parts(architecture):
             part = known.get((key, layout)) or self._add(key, layout)
@@ -103,7 +106,8 @@ class LatencyPredictor:
             total_ms += part.total_ms
             weight_bytes += part.weight_bytes
             activation_bytes += part.activation_bytes
-        return _whole_ms(total_ms, weight_bytes, activation_bytes, self.profile)
+            cold_ms += part.cold_ms
+        return _whole_ms(total_ms, cold_ms, weight_bytes, activation_bytes, self.profile)
 
     def estimate(self, architecture: Architecture) -> LatencyEstimate:
         """Predict the latency of `architecture`, kernel by kernel."""
@@ -130,7 +134,7 @@ class LatencyPredictor:
 def network_latency_ms(kernels: Sequence[Kernel], profile: HardwareProfile) -> float:
     """Return the latency of a whole network given as its kernels."""
     part = _part(kernels, profile)
-    return _whole_ms(part.total_ms, part.weight_bytes, part.activation_bytes, profile)
+    return _whole_ms(part.total_ms, part.cold_ms, part.weight_bytes, part.activation_bytes, profile)
 
 
 def _part(kernels: Sequence[Kernel], profile: HardwareProfile, exit_layout: Layout = IMAGE_LAYOUT) -> _Part:
@@ -143,15 +147,19 @@ def _part(kernels: Sequence[Kernel], profile: HardwareProfile, exit_layout: Layo
         weight_bytes=sum(work.weight_bytes for work in works),
         activation_bytes=sum(work.activation_bytes for work in works),
         exit_layout=exit_layout,
+        cold_ms=sum(cold_ms(kernel, profile) for kernel in kernels),
+        uncovered=frozenset(i for i, kernel in enumerate(kernels) if not is_covered(kernel, profile)),
     )
 
 
-def _whole_ms(total_ms: float, weight_bytes: float, activation_bytes: float, profile: HardwareProfile) -> float:
+def _whole_ms(
+    total_ms: float, cold_ms: float, weight_bytes: float, activation_bytes: float, profile: HardwareProfile
+) -> float:
     """Add to the sum of kernels what is a matter of the whole network."""
     whole_ms = total_ms + profile.correction.intercept_ms
-    if profile.limits.on_chip_bytes is None:
+    if profile.limits.on_chip_bytes is None and profile.terms is None:
         return whole_ms
-    return whole_ms + float(stream_ms(weight_bytes, activation_bytes, profile.limits))
+    return whole_ms + float(memory_ms(cold_ms, weight_bytes, activation_bytes, profile))
 
 
 def _estimate(parts: Sequence[_Part], profile: HardwareProfile) -> LatencyEstimate:
@@ -165,7 +173,7 @@ def _estimate(parts: Sequence[_Part], profile: HardwareProfile) -> LatencyEstima
         latency_ms=latency_ms,
         interval_ms=(latency_ms / factor, latency_ms * factor),
         kernels=kernels,
-        uncovered=_uncovered(kernels, profile),
+        uncovered=_uncovered(kernels, parts),
         unsupported=_unsupported(parts, profile),
         extrapolated=extrapolated,
         evidence=evidence,
@@ -182,19 +190,20 @@ def _kernel_latencies(parts: Sequence[_Part], profile: HardwareProfile) -> tuple
     ]
     weight_bytes = sum(part.weight_bytes for part in parts)
     activation_bytes = sum(part.activation_bytes for part in parts)
-    streaming_ms = float(stream_ms(weight_bytes, activation_bytes, profile.limits))
+    streaming_ms = float(memory_ms(sum(part.cold_ms for part in parts), weight_bytes, activation_bytes, profile))
     if streaming_ms:
-        rows.append(("weights beyond the on-chip memory", "stream", streaming_ms, 0))
+        rows.append((_STREAM_LABEL[profile.terms is None], "stream", streaming_ms, 0))
     if intercept_ms:
         rows.append(("start of the network", "start", intercept_ms, 0))
     whole_ms = sum(row[2] for row in rows) or 1.0
     return tuple(KernelLatency(label, kind, ms, macs, ms / whole_ms) for label, kind, ms, macs in rows)
 
 
-def _uncovered(kernels: Sequence[KernelLatency], profile: HardwareProfile) -> dict[str, float]:
+def _uncovered(kernels: Sequence[KernelLatency], parts: Sequence[_Part]) -> dict[str, float]:
     shares: dict[str, float] = {}
-    for kernel in kernels:
-        if kernel.kind not in profile.kernels and kernel.kind not in ("stream", "start"):
+    flags = [position in part.uncovered for part in parts for position in range(len(part.kernels))]
+    for kernel, uncovered in zip(kernels, flags, strict=False):  # what is of the whole network comes last
+        if uncovered:
             shares[kernel.kind] = shares.get(kernel.kind, 0.0) + kernel.share
     return shares
 

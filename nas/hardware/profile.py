@@ -11,6 +11,7 @@ from typing import Literal
 
 from nas.cost.rules import FusionRules, resolve
 from nas.errors import UserError
+from nas.hardware.terms import KernelTerms
 from nas.resources import find_yaml, shipped_names
 from nas.schema import load_yaml, read
 
@@ -179,6 +180,7 @@ class Evidence:
 class HardwareProfile:
     """A target device with its engine: everything the latency predictor needs.
 
+    `terms` take the place of the rates where the engine told the time of each kernel in whole networks.
     `power_w` is what the board or chip may draw by its data sheet; energy is estimated as if it did all the time.
     """
 
@@ -196,6 +198,7 @@ class HardwareProfile:
     fusion: FusionRules = field(default_factory=FusionRules)
     kernels: dict[str, KernelRate] = field(default_factory=dict)
     correction: Correction = field(default_factory=Correction)
+    terms: KernelTerms | None = None
     power_w: float | None = None
     power_source: str = ""
 

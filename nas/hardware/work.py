@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.hardware.terms import cold_share, term_kind, terms_ms
+
 if TYPE_CHECKING:
     from nas.cost.kernels import Kernel
     from nas.hardware.profile import HardwareProfile, Limits
@@ -50,8 +52,10 @@ def variant(kernel: Kernel) -> str:
     return kernel.ops[0] if kernel.kind == "elementwise" else kernel.kind
 
 
-def launch_and_work_ms(work: Work, profile: HardwareProfile) -> tuple[float, float]:
-    """Return the cost of launching a kernel and the time at work by the profile's rates, without its correction."""
+def launch_and_work_ms(kernel: Kernel, work: Work, profile: HardwareProfile) -> tuple[float, float]:
+    """Return the cost of launching a kernel and the time at work by the profile, without its correction."""
+    if profile.terms is not None:
+        return terms_ms(kernel, profile.terms, profile.bytes_per_element)[:2]
     rate = profile.rate(work.kind)
     work_ms = kernel_ms(
         work.macs,
@@ -69,9 +73,22 @@ def launch_and_work_ms(work: Work, profile: HardwareProfile) -> tuple[float, flo
 def corrected_ms(kernel: Kernel, work: Work, profile: HardwareProfile) -> float:
     """Return the time of a kernel with the profile's correction."""
     correction, name = profile.correction, variant(kernel)
-    launch_ms, work_ms = launch_and_work_ms(work, profile)
+    launch_ms, work_ms = launch_and_work_ms(kernel, work, profile)
     launch_ms = correction.per_kernel_ms.get(name, correction.scale * launch_ms)
     return launch_ms + correction.work_scale.get(name, correction.scale) * work_ms
+
+
+def cold_ms(kernel: Kernel, profile: HardwareProfile) -> float:
+    """Return what the kernel's weights take on top if none of them is in the cache."""
+    if profile.terms is None:
+        return 0.0
+    factor = profile.correction.work_scale.get(variant(kernel), profile.correction.scale)
+    return factor * terms_ms(kernel, profile.terms, profile.bytes_per_element)[2]
+
+
+def is_covered(kernel: Kernel, profile: HardwareProfile) -> bool:
+    """Say whether the profile has numbers for this kind of kernel."""
+    return kernel.kind in profile.kernels if profile.terms is None else term_kind(kernel) in profile.terms.kinds
 
 
 def kernel_ms(
@@ -98,6 +115,14 @@ def stream_ms(weight_bytes: Numeric, activation_bytes: Numeric, limits: Limits) 
     room = limits.on_chip_bytes - limits.scratch_share * activation_bytes
     excess = np.clip(weight_bytes - room, 0.0, weight_bytes)
     return excess / (limits.stream_gbytes_per_s * PER_MS)
+
+
+def memory_ms(cold_ms: Numeric, weight_bytes: Numeric, activation_bytes: Numeric, profile: HardwareProfile) -> Numeric:
+    """Return what a whole network takes on top of its kernels for weights that are not at hand."""
+    streaming_ms = stream_ms(weight_bytes, activation_bytes, profile.limits)
+    if profile.terms is None:
+        return streaming_ms
+    return streaming_ms + cold_ms * cold_share(weight_bytes, profile.terms.cache_bytes)
 
 
 def _padding(kernel: Kernel, multiple: int) -> tuple[float, float, float]:

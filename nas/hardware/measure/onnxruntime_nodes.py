@@ -10,12 +10,13 @@ import json
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from nas.cost.kernels import Kernel
 from nas.hardware.measure.convert import first_line, random_image
 from nas.hardware.measure.engine import InputShape, MeasuringError
 from nas.hardware.measure.onnxruntime import session_options
@@ -29,7 +30,13 @@ _NAMES = {
     **{"Gelu": "gelu", "QuickGelu": "silu", "ReduceMean": "mean", "ReduceSum": "sum", "Softmax": "softmax"},
     **{"Add": "add", "Mul": "mul", "Sub": "sub", "Div": "div", "MaxPool": "max_pool", "AveragePool": "avg_pool"},
     **{"HardSwish": "hard_swish", "HardSigmoid": "hard_sigmoid", "Relu": "relu", "Sigmoid": "sigmoid", "Clip": "relu6"},
-    **{"GlobalAveragePool": "mean", "ReduceMax": "amax", "ReduceL2": "linalg_vector_norm", "Pow": "pow", "Sqrt": "sqrt"},
+    **{
+        "GlobalAveragePool": "mean",
+        "ReduceMax": "amax",
+        "ReduceL2": "linalg_vector_norm",
+        "Pow": "pow",
+        "Sqrt": "sqrt",
+    },
     **{"Erf": "erf", "Tanh": "tanh", "Exp": "exp", "Neg": "neg", "Abs": "abs", "Reciprocal": "reciprocal"},
     **{"LayerNormalization": "layer_norm", "BatchNormalization": "batch_norm", "InstanceNormalization": "group_norm"},
 }
@@ -63,8 +70,13 @@ class InContext:
 
     @property
     def latency_ms(self) -> float:
-        """The steadier of both figures: the smaller, for other processes only slow down."""
-        return min(self.before.latency_ms, self.after.latency_ms)
+        """The smaller of both: other processes only slow down."""
+        return min(steady_ms(self.before), steady_ms(self.after))
+
+
+def steady_ms(timing: Timing) -> float:
+    """Return the tenth percentile, which nodes are summarised by too; the median may be another figure by a tenth."""
+    return timing.p10_ms if timing.cpu_p10_ms is None else min(timing.p10_ms, timing.cpu_p10_ms)
 
 
 def measure_nodes(model: bytes, input_shape: InputShape, *, threads: int, seconds: float) -> InContext:
@@ -85,6 +97,15 @@ def measure_nodes(model: bytes, input_shape: InputShape, *, threads: int, second
         except Exception as error:  # the runtime's errors share no base class
             raise MeasuringError(f"ONNX Runtime cannot run it: {first_line(error)}") from error
         return InContext(before, after, _node_times(profiled, Path(folder)))
+
+
+def kernel_times(kernels: Sequence[Kernel], nodes: Sequence[NodeTime]) -> tuple[float | None, ...]:
+    """Return the time of each predicted kernel: of the nodes of its signature, in order; None where there is none."""
+    left: dict[Signature, list[float]] = defaultdict(list)
+    for node in nodes:
+        left[node.signature].append(node.time_ms)
+    found = (left[SIGNATURES.predicted(kernel)] for kernel in kernels)
+    return tuple(times.pop(0) if times else None for times in found)
 
 
 def node_signatures(model: bytes, input_shape: InputShape) -> Counter[Signature]:
@@ -143,7 +164,7 @@ def _node_times(session: Any, folder: Path) -> tuple[NodeTime, ...]:
 
 def _low_mean(events: list[dict[str, Any]]) -> float:
     """Return the mean of the quickest runs in milliseconds."""
-    times = sorted(event["dur"] for event in events)
+    times: list[float] = sorted(event["dur"] for event in events)
     low = times[: max(1, len(times) // _LOW)]
     return sum(low) / len(low) / 1e3
 

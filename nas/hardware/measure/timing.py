@@ -42,7 +42,7 @@ class Timing:
 
     @property
     def latency_ms(self) -> float:
-        """The figure to keep: the median, or the tenth percentile of a busy machine, of the CPU time if there is one."""
+        """The figure to keep: the median, or the tenth percentile of a busy machine (of its CPU time)."""
         if not self.busy:
             return self.median_ms
         return self.p10_ms if self.cpu_p10_ms is None else min(self.p10_ms, self.cpu_p10_ms)

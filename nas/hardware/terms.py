@@ -1,0 +1,96 @@
+"""The time of a kernel as a sum of terms, for engines that tell the time of each kernel in whole networks.
+
+``time = launch + macs * a + bytes read * b + bytes written * c + bytes of weights * d + ...`` with numbers of its own
+for each kind of kernel, none negative: more work is never faster. Thousands of kernel times settle more of them than
+the latencies of networks settle rates. The numbers are picoseconds: of one multiply-add, of one byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas.cost.kernels import Kernel
+
+GENERIC = "generic"  # kinds of kernel that were not measured
+LAUNCH, COLD = "launch_us", "cold_weight_byte"
+_BY_OPERATION = frozenset({"elementwise", "copy", "pool", "norm"})
+_PS_PER_MS = 1e9
+_FOLDED = frozenset({"batch_norm", "scale", "bias"})  # into weights: they take no time
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTerms:
+    """Numbers by kind of kernel (`term_kind`) and term (`quantities`): picoseconds each; launches in microseconds.
+
+    Attributes:
+        kinds: none of the numbers is negative; ``generic`` stands for kinds that are not there.
+        block: channels that a convolution works on together; fewer take as long.
+        cache_bytes: weights of a network within this stay in the cache between two runs; reading the others
+            takes ``cold_weight_byte`` more.
+    """
+
+    kinds: dict[str, dict[str, float]] = field(default_factory=dict)
+    block: int = 1
+    cache_bytes: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.block < 1 or self.cache_bytes < 0:
+            raise ValueError("block must be at least 1, and cache_bytes not negative")
+        if any(number < 0 for terms in self.kinds.values() for number in terms.values()):
+            raise ValueError("terms must not be negative")
+        if self.kinds and GENERIC not in self.kinds:
+            raise ValueError(f"terms need the kind {GENERIC!r}")
+
+
+def term_kind(kernel: Kernel) -> str:
+    """Return what terms tell kernels apart by: the kind, and the operation where a kind has several."""
+    if kernel.kind in _BY_OPERATION:
+        return f"{kernel.kind} {kernel.ops[0]}"
+    return "conv_image" if kernel.kind == "conv" and kernel.in_chs < 16 else kernel.kind  # of an image, not of blocks
+
+
+def quantities(kernel: Kernel, bytes_per_element: int, block: int) -> dict[str, float]:
+    """Return how much of each term a kernel has; all grow with the kernel."""
+    in_growth, out_growth = _growth(kernel, block)
+    read = kernel.read_elements * bytes_per_element * in_growth
+    written = kernel.write_elements * bytes_per_element * out_growth
+    weights = kernel.weight_elements * bytes_per_element * in_growth * out_growth
+    found = {LAUNCH: 1.0, "read_byte": read, "written_byte": written}
+    if weights:
+        found |= {"weight_byte": weights, COLD: weights}
+    if kernel.kind in ("linear", "matmul") or kernel.kind.startswith("conv"):
+        found["mac"] = kernel.macs * in_growth * out_growth
+    if kernel.kind == "matmul":
+        found["product"] = prod(kernel.output_shape[:-2])
+    for op in kernel.ops[1:]:
+        if op not in _FOLDED or (op == "scale" and kernel.kind == "matmul"):
+            found[f"byte_of_{op}"] = written
+    return found
+
+
+def terms_ms(kernel: Kernel, terms: KernelTerms, bytes_per_element: int) -> tuple[float, float, float]:
+    """Return launch, work, and what weights take on top when they are not in the cache, in milliseconds."""
+    numbers = terms.kinds.get(term_kind(kernel), terms.kinds[GENERIC])
+    found = quantities(kernel, bytes_per_element, terms.block)
+    cold_ps = numbers.get(COLD, 0.0) * found.pop(COLD, 0.0)
+    launch_us = numbers.get(LAUNCH, 0.0) * found.pop(LAUNCH)
+    work_ps = sum(numbers.get(name, 0.0) * amount for name, amount in found.items())
+    return launch_us / 1e3, work_ps / _PS_PER_MS, cold_ps / _PS_PER_MS
+
+
+def cold_share(weight_bytes: float, cache_bytes: float) -> float:
+    """Return the share of a network's weights that is not in the cache when they are read."""
+    return max(0.0, 1.0 - cache_bytes / weight_bytes) if weight_bytes else 0.0
+
+
+def _growth(kernel: Kernel, block: int) -> tuple[float, float]:
+    """Return by how much whole blocks of channels enlarge input and output of a convolution."""
+    if not kernel.kind.startswith("conv") or not kernel.out_chs:
+        return 1.0, 1.0
+    out_growth = -(-kernel.out_chs // block) * block / kernel.out_chs
+    if kernel.groups > 1 or kernel.in_chs < block:
+        return 1.0, out_growth
+    return -(-kernel.in_chs // block) * block / kernel.in_chs, out_growth
