@@ -32,14 +32,14 @@ class Work:
         network: of plain layers, its own to change.
         reference: the network as it entered the chain, or left the last ``train`` or ``distill``: what every later
             training follows.
-        teacher: gives what ``distill`` follows.
+        teacher: gives what ``distill`` follows; None where no step does.
         tuning: data and recipe.
         channel_multiple: the target's.
     """
 
     network: nn.Module
     reference: nn.Module
-    teacher: Callable[[], nn.Module]
+    teacher: Callable[[], nn.Module] | None
     tuning: Tuning
     channel_multiple: int
 
@@ -86,6 +86,7 @@ def _train(work: Work, step: Step) -> Made:
 
 
 def _distill(work: Work, step: Step) -> Made:
+    assert work.teacher is not None
     teacher = work.teacher().requires_grad_(False).eval()
     found = evaluate(teacher, EvaluationBatches(work.tuning.data, "search"))
     epochs = step.epochs(work.tuning.epochs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ class _Chain:
             self._train_first(network, "training", "training")
         self._record(0, Made(network, details), start)
 
-    def _step(self, number: int, step: Step, teacher: Any) -> None:
+    def _step(self, number: int, step: Step, teacher: Callable[[], nn.Module] | None) -> None:
         start = time.perf_counter()
         trained = [i for i, s in enumerate(self._wishes.steps[: number - 1], 1) if s.name in ("train", "distill")]
         work = Work(
@@ -256,7 +256,7 @@ class _Chain:
         """Train a network that no file gives weights for."""
         tune(network, self._tuning(self._directory.file("steps") / f"{stem}.state", whole=True), stage=stage)
 
-    def _teacher(self) -> Any:
+    def _teacher(self) -> Callable[[], nn.Module] | None:
         """Find the teacher now, so that a wrong name fails before any work; return what gives it when it is needed."""
         if not any(step.name == "distill" for step in self._wishes.steps):
             return None
