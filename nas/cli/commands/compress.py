@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     wishes = Wishes(steps, arguments.epochs, arguments.teacher, arguments.seed)
     order = Order(arguments.path, arguments.data, arguments.data_root, arguments.resolution, arguments.target)
     with make_watch() as watch:
-        outcome = compress_network(order, wishes, Path(arguments.out) if arguments.out else None, watch)
+        outcome = compress_network(order, wishes, Path(arguments.out).absolute() if arguments.out else None, watch)
     print(f"\n{to_text(compression_table(outcome))}\n\n{compression_note(outcome)}\nresults  {outcome.folder}")
     return 0
 
