@@ -1,7 +1,7 @@
 """Which search algorithm? Hypervolume after 50, 100 and 200 evaluations under a latency constraint, over many seeds.
 
-    python benchmarks/samplers.py --seeds 10
-    NAS_BENCH_DATA=/path/to/data python benchmarks/samplers.py --problem cells
+    python -m benchmarks.samplers --seeds 10
+    NAS_BENCH_DATA=/path/to/data python -m benchmarks.samplers --problem cells
 
 Two problems: `stages`, a made-up space of the usual shape (five stages of depth, width and kernel choices, accuracy
 with interactions), and `cells`, the NAS-Bench-201 table with its measured accuracies; its latency is a linear model
@@ -12,22 +12,19 @@ the best known one: all feasible cells, or everything that any run found.
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import hashlib
-import json
 import os
 import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from benchmarks.flat import FlatSpace, Point
+from benchmarks.table201 import VARIABLE, Ops, cells_space, operators, read_table
 from nas import pareto
 from nas.search.evaluate import Evaluation
 from nas.search.objective import Constraints, Metrics
@@ -36,69 +33,6 @@ from nas.search.study import Study
 
 CHECKPOINTS = (50, 100, 200)
 FEASIBLE_SHARE = 0.13
-
-
-@dataclass(frozen=True)
-class Point:
-    """An architecture that is nothing but its answers (canonical: none for blocks that do not exist)."""
-
-    answers: tuple[tuple[str, Any], ...]
-
-    @property
-    def digest(self) -> str:
-        """The name of the architecture."""
-        return hashlib.sha256(json.dumps(self.answers).encode()).hexdigest()[:16]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return dict(self.answers)
-
-
-@dataclass
-class FlatSpace:
-    """The interface of a search space over a flat table of choices."""
-
-    name: str
-    parameters: Mapping[str, tuple[Any, ...]]
-    exists: Callable[[str, Mapping[str, Any]], bool] = field(default=lambda _name, _params: True)
-
-    def size(self) -> int:
-        """Count the combinations of answers, those with the same architecture too."""
-        return int(np.prod([len(values) for values in self.parameters.values()], dtype=float))
-
-    def seeds(self) -> tuple[tuple[str, Any], ...]:
-        """Return no starting points."""
-        return ()
-
-    def sample(self, rng: random.Random) -> Point:
-        """Draw every answer uniformly."""
-        return self.decode({name: rng.choice(values) for name, values in self.parameters.items()})
-
-    def smallest(self) -> Point:
-        """Return the point with the first choice everywhere."""
-        return self.decode({name: values[0] for name, values in self.parameters.items()})
-
-    def decode(self, params: Mapping[str, Any]) -> Point:
-        """Keep the answers that shape the architecture."""
-        return Point(tuple((name, params[name]) for name in self.parameters if self.exists(name, params)))
-
-    def encode(self, point: Point) -> dict[str, Any]:
-        """Answer the questions that were not asked with their first choice."""
-        return {name: values[0] for name, values in self.parameters.items()} | point.to_dict()
-
-    def mutate(self, point: Point, rng: random.Random, rate: float = 0.1) -> Point:
-        """Answer some questions anew."""
-        params = self.encode(point)
-        forced = rng.choice([name for name, _ in point.answers])
-        for name, values in self.parameters.items():
-            if name == forced or rng.random() < rate:
-                params[name] = rng.choice(values)
-        return self.decode(params)
-
-    def crossover(self, first: Point, second: Point, rng: random.Random) -> Point:
-        """Take each answer from one of two parents."""
-        a, b = self.encode(first), self.encode(second)
-        return self.decode({name: rng.choice((a[name], b[name])) for name in a})
 
 
 @dataclass
@@ -163,46 +97,28 @@ def _stages_cost(point: Point) -> Metrics:
 
 def cells_problem(device: str = "nnmeter_pixel4_a76cpu") -> Problem:
     """NAS-Bench-201: six edges with five operators, accuracies after 12 epochs on CIFAR-10 (validation)."""
-    folder = Path(os.environ["NAS_BENCH_DATA"])
-    edges = [f"op{i}" for i in range(6)]
-    table = {tuple(int(r[e]) for e in edges): r for r in _rows(folder / "nb201_accuracy.csv.gz")}
-    by_name = {r["arch_str"]: ops for ops, r in table.items()}
-    measured = [(by_name[r["arch_str"]], float(r[device])) for r in _rows(folder / "nb201_latency.csv.gz") if r[device]]
+    table = read_table()
 
-    def features(ops: tuple[int, ...]) -> list[float]:
+    def features(ops: Ops) -> list[float]:
         return [1.0, *(float(op == k) for op in ops for k in range(1, 5))]
 
-    design = np.array([features(ops) for ops, _ in measured])
-    weights = np.linalg.lstsq(design, np.array([ms for _, ms in measured]), rcond=None)[0]
-    space = FlatSpace("cells", dict.fromkeys(edges, tuple(range(5))))
-
-    def cost_of(ops: tuple[int, ...]) -> Metrics:
-        row = table[ops]
-        latency_ms = max(0.01, float(np.dot(features(ops), weights)))
-        return Metrics(int(float(row["flops_m"]) * 1e6), int(float(row["params_m"]) * 1e6), latency_ms, 0)
-
-    def operators(point: Point) -> tuple[int, ...]:
-        return tuple(value for _, value in point.answers)
-
-    accuracies = {ops: float(row["acc12_cifar10_val"]) / 100 for ops, row in table.items()}
-    costs = {ops: cost_of(ops) for ops in table}
+    measured = table.latencies_ms(device)
+    design = np.array([features(ops) for ops in measured])
+    weights = np.linalg.lstsq(design, np.array(list(measured.values())), rcond=None)[0]
+    accuracies = {ops: row["acc12_cifar10_val"] / 100 for ops, row in table.rows.items()}
+    costs = {ops: table.metrics(ops, max(0.01, float(np.dot(features(ops), weights)))) for ops in table.rows}
     limit = float(np.quantile([m.latency_ms for m in costs.values()], FEASIBLE_SHARE))
     feasible = {ops: m for ops, m in costs.items() if m.latency_ms <= limit}
     reference = (0.5, float(max(m.macs for m in feasible.values())) + 1)
     best = pareto.hypervolume([(accuracies[o], float(m.macs)) for o, m in feasible.items()], reference)
     return Problem(
-        space,
+        cells_space(),
         Constraints(latency_ms=limit),
         lambda point: costs[operators(point)],
         lambda point: accuracies[operators(point)],
         reference,
         best,
     )
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with gzip.open(path, "rt") as file:
-        return list(csv.DictReader(file))
 
 
 @dataclass
@@ -218,19 +134,19 @@ def search(problem: Problem, sampler: str, seed: int) -> Run:
     """Search once, up to the last checkpoint or the end of the space."""
     space: Any = problem.space
     study = Study(space, problem.constraints, problem.cost, sampler_name=sampler, seed=seed)  # type: ignore[arg-type]
-    start = time.perf_counter()
+    start = time.process_time()
     while study.counts.evaluated < CHECKPOINTS[-1] and (candidate := study.ask()) is not None:
         point: Any = candidate.architecture
         study.tell(candidate, Evaluation(problem.accuracy(point), None, 0.0))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     complete = [c.metrics for c in study.candidates if c.state == "complete"]
     points = [(m.accuracy or 0.0, float(m.macs)) for m in complete]
     return Run(points, study.counts.infeasible + study.counts.duplicates, seconds)
 
 
-def compare(problem: Problem, seeds: int) -> None:
-    """Run every sampler with every seed and print one table."""
-    runs = {name: [search(problem, name, seed) for seed in range(seeds)] for name in SAMPLERS}
+def compare(problem: Problem, seeds: int, samplers: Sequence[str]) -> None:
+    """Run samplers with every seed and print one table."""
+    runs = {name: [search(problem, name, seed) for seed in range(seeds)] for name in samplers}
     everything = [p for found in runs.values() for run in found for p in run.points]
     best = problem.best or pareto.hypervolume(everything, problem.reference)
     print(
@@ -260,12 +176,13 @@ def main() -> int:
     parser.add_argument("--problem", choices=("stages", "cells", "all"), default="all")
     parser.add_argument("--instance", type=int, default=0, help="which made-up task of `stages` (default 0)")
     parser.add_argument("--seeds", type=int, default=10, help="searches per sampler (default 10)")
+    parser.add_argument("--samplers", nargs="+", choices=tuple(SAMPLERS), default=tuple(SAMPLERS), metavar="NAME")
     options = parser.parse_args()
     if options.problem in ("stages", "all"):
-        compare(stages_problem(options.instance), options.seeds)
+        compare(stages_problem(options.instance), options.seeds, options.samplers)
     if options.problem in ("cells", "all"):
-        if "NAS_BENCH_DATA" in os.environ:
-            compare(cells_problem(), options.seeds)
+        if VARIABLE in os.environ:
+            compare(cells_problem(), options.seeds, options.samplers)
         else:
             print("\ncells: skipped, NAS_BENCH_DATA is not set")
     return 0

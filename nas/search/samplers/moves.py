@@ -37,10 +37,11 @@ def promising_point(task: Task, rng: random.Random) -> Point:
 
 
 def starting_point(task: Task, number: int, rng: random.Random) -> Point:
-    """Return an early proposal: promising ones; where few MACs count too, every other one is random."""
-    if task.macs_count and number % 2:
-        return random_point(task, rng)
-    return promising_point(task, rng)
+    """Return an early proposal: promising ones; where costs are limited or a goal, every other one is random.
+
+    Close to a limit the dearest networks are not the best: they may spend all on one thing.
+    """
+    return random_point(task, rng) if task.costs_matter and number % 2 else promising_point(task, rng)
 
 
 def crossed(task: Task, first: Point, second: Point, rng: random.Random) -> Point:

@@ -3,7 +3,8 @@
 In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (White et al. 2019, arXiv:1910.11858): many
 architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy that
 is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process and the rank
-the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
+the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted. Every other
+proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import islice
 import numpy as np
 
 from nas import pareto
+from nas.search.samplers import local
 from nas.search.samplers.base import History
 from nas.search.samplers.encoding import Array
 from nas.search.samplers.gain import expected_gain
@@ -33,8 +35,11 @@ _MOST = 300  # evaluations that the surrogate is fitted to
 
 def propose(task: Task, history: History, rng: random.Random) -> Point:
     """Propose the architecture with the highest expected gain, or a starting point while little is known."""
+    known = len(history.points) + len(history.running)
     if len(history.points) < _STARTS:
-        return starting_point(task, len(history.points) + len(history.running), rng)
+        return starting_point(task, known, rng)
+    if known % 2 == 0:
+        return local.propose(task, history, rng)
     rank = _ranking(task, history)
     parents = _nearest_front(history)
     pool: dict[str, Point] = {}
@@ -51,7 +56,7 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
 def _ranking(task: Task, history: History) -> Callable[[Sequence[Point]], Array]:
     """Fit the surrogate and return what ranks points by their expected gain."""
     points, scores = list(history.points[-_MOST:]), list(history.scores[-_MOST:])
-    accuracies = clipped(np.array([accuracy for accuracy, _ in scores]))
+    accuracies = stretched(np.array([accuracy for accuracy, _ in scores]))
     questions = len(task.encoding.parameters)
     model = GaussianProcess(np.array([p.features for p in points]), accuracies, questions)
     known = [(float(a), cost) for a, (_, cost) in zip(accuracies, scores, strict=True)]
@@ -73,10 +78,15 @@ def _ranking(task: Task, history: History) -> Callable[[Sequence[Point]], Array]
     return rank
 
 
-def clipped(accuracies: Array) -> Array:
-    """Raise what failed to learn to a low value: how bad the bad are would drown how good the good are."""
+def stretched(accuracies: Array) -> Array:
+    """Spread the good apart and draw the bad together, in the same order.
+
+    What failed to learn is raised to a low value first: how bad the bad are would drown how good the good are.
+    """
     low, high = np.quantile(accuracies, (0.25, 0.75))
-    return np.maximum(accuracies, low - 1.5 * (high - low))
+    raised = np.maximum(accuracies, low - 1.5 * (high - low))
+    best = raised.max()
+    return np.asarray(-np.log(best - raised + 0.1 * (best - raised.min()) + 1e-9))
 
 
 def _nearest_front(history: History) -> list[Point]:

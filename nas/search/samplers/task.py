@@ -65,6 +65,11 @@ class Task:
         self._known = known
         self._points: dict[int, Point] = {}
 
+    @property
+    def costs_matter(self) -> bool:
+        """Whether cost is limited or a goal, so that more is not simply better."""
+        return self.macs_count or bool(self._constraints.limits)
+
     def place(self, params: Mapping[str, Any]) -> Point:
         """Work out everything about the architecture that answers describe."""
         architecture, asked = self.encoding.read(params)
