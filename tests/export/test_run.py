@@ -1,4 +1,5 @@
 import contextlib
+import importlib
 import json
 from dataclasses import dataclass, replace
 
@@ -150,7 +151,9 @@ def run_dir(tmp_path):
 
 @pytest.mark.slow
 def test_the_winner_of_a_run_is_exported_and_verified_on_held_out_images(run_dir, monkeypatch):
-    monkeypatch.setattr("nas.export.verify.LEAST_INTEGER_AGREEMENT", 0.5)  # it was not trained
+    monkeypatch.setattr(
+        importlib.import_module("nas.export.verify"), "LEAST_INTEGER_AGREEMENT", 0.5
+    )  # it was not trained
     verification, integers = export_run(run_dir, ["onnx", "onnx-int8"])
     assert verification.passed
     assert (verification.images, verification.accuracy) == (64, None)
@@ -161,7 +164,7 @@ def test_the_winner_of_a_run_is_exported_and_verified_on_held_out_images(run_dir
 
 @pytest.mark.slow
 def test_a_format_that_fails_does_not_keep_the_others_from_being_written(run_dir, monkeypatch):
-    monkeypatch.setattr("nas.export.verify.LEAST_INTEGER_AGREEMENT", 1.1)
+    monkeypatch.setattr(importlib.import_module("nas.export.verify"), "LEAST_INTEGER_AGREEMENT", 1.1)
     with pytest.raises(NasError, match=r"model.int8.onnx does NOT match.*\nmodel.onnx matches"):
         export_run(run_dir, ["onnx-int8", "onnx"])
     names = {p.name for p in (run_dir / "export").iterdir()}
