@@ -13,6 +13,7 @@ from nas.errors import NasError, UserError
 from nas.runs import RunDirectory
 from nas.search import cluster
 from nas.search.config import SearchConfig, config_document, read_config
+from nas.search.standing import noted
 from nas.search.watch import Watch
 
 if TYPE_CHECKING:
@@ -80,14 +81,15 @@ def resume(path: Path, watch: Watch) -> Outcome:
 
 
 def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
-    if finished(run.path):
+    if runs.finished(run.path):
         watch.say(f"run {run.path} is finished already")
         return Outcome(run.path, run.read_json(runs.RESULT), run.file(runs.PAGE))
     from nas.search.engine import InterruptedRunError
 
     describe(config, run, watch)
     try:
-        return _search_and_export(config, run, watch)
+        with noted(run, watch) as keeper:
+            return _search_and_export(config, run, keeper)
     except KeyboardInterrupt:
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}") from None
 
@@ -101,6 +103,7 @@ def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) ->
     started = time.perf_counter()
     search(config, run, watch)
     exporting = time.perf_counter()
+    watch.progress("export", 0, 1, ", ".join(config.formats))
     try:
         describe_winner(run.path)
     except NasError as error:  # a block from a file of the user's may need more than that file
@@ -112,14 +115,8 @@ def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) ->
     result["seconds"] |= {"export": round(ended - exporting, 2), "total": round(ended - started, 2)}
     run.write_json(runs.RESULT, result)
     page, _ = write_report(run.path)
+    watch.progress("export", 1, 1)
     return Outcome(run.path, result, page)
-
-
-def finished(path: Path) -> bool:
-    """Say whether a run has come to its end: its result is there, exported and reported."""
-    if not ((path / runs.RESULT).is_file() and (path / runs.PAGE).is_file()):
-        return False
-    return "verification" in runs.read_json(path / runs.RESULT)
 
 
 def describe(config: SearchConfig, run: RunDirectory, watch: Watch) -> None:

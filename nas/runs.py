@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +29,13 @@ BLOCKS = "blocks.py"
 CANDIDATES = "candidates.jsonl"
 JOURNAL = "study.journal"
 RESULT = "result.json"
+PROGRESS = "progress.json"  # where a search stands: only tells, nothing depends on it
 LATENCY = "latency.json"  # predicted beside measured latencies, where the run's networks were measured
 PAGE = "report.html"
 
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK = ".lock"
+_LOCK_TRIES = 3
 _DESCRIBED_PACKAGES = ("nas", "torch", "torchvision", "timm", "optuna", "ray", "numpy", "onnx")
 
 
@@ -150,6 +153,35 @@ def checked_name(name: str) -> str:
     return name
 
 
+def finished(path: Path) -> bool:
+    """Say whether a run has come to its end: its result is there, exported and reported.
+
+    Raises:
+        UserError: if the result is damaged.
+    """
+    if not ((path / RESULT).is_file() and (path / PAGE).is_file()):
+        return False
+    result = read_json(path / RESULT)
+    return isinstance(result, dict) and "verification" in result
+
+
+def held(path: Path) -> bool:
+    """Say whether a process writes a run just now. Changes nothing."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def free_name(runs_dir: Path, stem: str) -> str:
     """Return `stem`, or `stem-2`, `stem-3`, ..., whichever no run in `runs_dir` has yet.
 
@@ -252,9 +284,12 @@ def _lock(path: Path) -> int:
     import fcntl
 
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise UserError(f"run {str(path.parent)!r} is being written by another process; wait until it ends") from None
-    return descriptor
+    for _ in range(_LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.01)  # `held` may be looking: that takes microseconds
+        else:
+            return descriptor
+    os.close(descriptor)
+    raise UserError(f"run {str(path.parent)!r} is being written by another process; wait until it ends")

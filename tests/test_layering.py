@@ -23,7 +23,7 @@ LAYERS = (
     {"data", "training"},
     {"search"},
     {"compress", "export"},
-    {"report", "calibration", "compressing", "host", "networks", "prediction", "profiling", "survey", "verifying"},
+    {"report", "calibration", "compressing", "host", "networks", "prediction", "profiling", "status", "survey", "verifying"},
     {"pipeline"},
     {"cli", "__main__"},
 )

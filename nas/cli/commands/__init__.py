@@ -6,7 +6,20 @@ import argparse
 from collections.abc import Mapping
 from typing import Protocol
 
-from nas.cli.commands import calibrate, compress, export, predict, profile, report, search, spaces, targets, verify, zoo
+from nas.cli.commands import (
+    calibrate,
+    compress,
+    export,
+    predict,
+    profile,
+    report,
+    search,
+    spaces,
+    status,
+    targets,
+    verify,
+    zoo,
+)
 
 
 class Command(Protocol):
@@ -26,6 +39,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "search": search,
+    "status": status,
     "compress": compress,
     "export": export,
     "verify": verify,

@@ -1,0 +1,72 @@
+"""Where a run stands, as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nas.report.numbers import compact, duration, percent, significant
+
+if TYPE_CHECKING:
+    from nas.status import Best, Counts, Status
+
+
+def status_text(found: Status) -> str:
+    """Say where a run stands, a line for each fact that is known."""
+    lines = [f"run      {found.path}: {_STATES[found.state].format(path=found.path)}"]
+    if found.held:
+        process = "" if found.pid is None else f" (process {found.pid} on {found.host})"
+        lines[0] += process
+    if found.target:
+        lines.append(f"target   {found.target}; space {found.space}, data {found.data}")
+    if found.stage is not None:
+        lines.append(f"stage    {_stage_text(found)}")
+    if found.counts is not None:
+        lines += _counts_text(found.counts)
+    if found.best is not None:
+        lines.append(f"best     {_best_text(found.best)}")
+    if found.elapsed_seconds is not None:
+        lines.append(f"elapsed  {duration(found.elapsed_seconds)}{_left_text(found)}")
+    if found.error is not None:
+        lines.append(f"error    {found.error}")
+    return "\n".join([*lines, *(f"damaged  {problem}" for problem in found.problems)])
+
+
+_STATES = {
+    "running": "goes on",
+    "finished": "finished",
+    "stopped": "stopped before its end; continue with: nas search --resume {path}",
+    "failed": "ended by an error; once it is put right, continue with: nas search --resume {path}",
+    "damaged": "damaged",
+}
+_LATER = {"supernet": "search, finalists and export follow", "search": "finalists and export follow"}
+
+
+def _stage_text(found: Status) -> str:
+    counts, share = found.counts, found.stage_share
+    if found.epoch is not None and counts is not None:
+        return f"supernet, pass {found.epoch} of {counts.supernet_epochs} ({percent(share, 0)} done)"
+    return f"{found.stage}" if share is None else f"{found.stage}, {percent(share, 0)} done"
+
+
+def _counts_text(counts: Counts) -> list[str]:
+    failed = f", {counts.failed} failed" if counts.failed else ""
+    passed_over = f"{counts.infeasible} over budget, {counts.duplicates} seen before{failed}"
+    lines = [f"search   {counts.evaluated} of {counts.planned} candidates scored; {passed_over}"]
+    if counts.finalists:
+        lines.append(f"finals   {counts.finalists} of at most {counts.planned_finalists} trained or in training")
+    return lines
+
+
+def _best_text(best: Best) -> str:
+    cost = f"{compact(best.macs)} MACs, {significant(best.latency_ms)} ms"
+    if best.test_accuracy is not None:
+        return f"{best.name}: {percent(best.test_accuracy)} on the test images, {cost}"
+    weights = "" if best.trained else " with shared weights, before its own training"
+    return f"{best.name}: {percent(best.search_accuracy)}{weights}, {cost}"
+
+
+def _left_text(found: Status) -> str:
+    if found.stage_seconds_left is None:
+        return ""
+    later = _LATER.get(found.stage or "", "")
+    return f"; about {duration(found.stage_seconds_left)} left of this stage{f', {later}' if later else ''}"
