@@ -118,8 +118,8 @@ class Quantizing(Exporter, Protocol):
         """
         ...
 
-    def load_plain(self, path: Path) -> Run:
-        """Open a written file in the same runtime with its plainest kernels."""
+    def load_plain(self, path: Path) -> Run | None:
+        """Open a written file in the same runtime with its plainest kernels; None where it has one set only."""
         ...
 
 

@@ -167,7 +167,8 @@ def _calibrated(chosen: Exporter, format_name: str, images: Tensor | None) -> Ex
 def _kernel_gap(chosen: Exporter, module: nn.Module, path: Path, images: Tensor) -> float | None:
     if not isinstance(chosen, Quantizing):
         return None
-    return kernel_gap_db(module, chosen.load(path), chosen.load_plain(path), images[:VERIFIED_IMAGES])
+    plain = chosen.load_plain(path)
+    return None if plain is None else kernel_gap_db(module, chosen.load(path), plain, images[:VERIFIED_IMAGES])
 
 
 def _first_images(data: ImageData, split: SplitName, count: int) -> tuple[Tensor, Tensor]:
