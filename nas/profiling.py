@@ -110,10 +110,13 @@ def _write(order: ProfileOrder, name: str, profiler: Profiler, file: Measurement
     def judge(done: float, total: float) -> None:
         watch.progress("judging", done, total)
 
-    profiles = [measured_profile(profiler.evidences(rules), name, judge) for rules in profiler.rule_choices]
+    found = [profiler.evidences(rules) for rules in profiler.rule_choices]
+    profiles = [measured_profile(evidences, name, judge) for evidences in found]
+    if len(found[-1].timed) == len(found[-1].networks):
+        profiles.append(measured_profile(found[-1], name, judge, by_terms=True))
     profile = min(profiles, key=_mean_error)
     if len(profiles) > 1:
-        note = f"{profile.evidence.note} Fusion rules chosen of {len(profiles)} by these errors."
+        note = f"{profile.evidence.note} Chosen of {len(profiles)} fits by these errors."
         profile = replace(profile, evidence=replace(profile.evidence, note=note))
     write_profile(profile, order.out, order.how)
     parts = sum(1 for _ in file.good(whole=False))

@@ -7,6 +7,7 @@ timed without it, lack. Each number is pulled towards that of all kinds together
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,14 @@ import numpy as np
 from scipy.optimize import nnls
 
 from nas.cost.kernels import Kernel
+from nas.hardware.profile import Correction, HardwareProfile, KernelRate
 from nas.hardware.terms import COLD, GENERIC, LAUNCH, KernelTerms, cold_share, quantities, term_kind
 
 Array = Any  # a numpy array of floats
 
 NOISE = 0.15  # of a kernel's time, relative: measurement and what the terms cannot express
 LEAST_MS = 1e-3  # and absolute
-NETWORK_NOISE = 0.03
+NETWORK_NOISE = 0.02
 SPREAD = 0.5  # how far a number strays from that of all kinds, relative
 FLOOR = 0.05  # of what would explain a kernel by this term alone: least unit to stray in
 PROBE_MS, PROBE_SPREAD_MS = 1.5e-3, 1e-3
@@ -49,6 +51,20 @@ class FittedTerms:
 
     terms: KernelTerms
     intercept_ms: float
+
+
+def with_terms(profile: HardwareProfile, fitted: FittedTerms) -> HardwareProfile:
+    """Return `profile` with terms in the place of its rates; the default rate says the same of all kinds together."""
+    generic = fitted.terms.kinds[GENERIC]
+    mac, byte = generic.get("mac", 0.0), max(generic.get("read_byte", 0.0), generic.get("written_byte", 0.0))
+    rate = KernelRate(
+        overhead_ms=generic.get(LAUNCH, 0.0) / 1e3,
+        gmacs_per_s=1e3 / mac if mac else profile.default.gmacs_per_s,
+        gbytes_per_s=1e3 / byte if byte else profile.default.gbytes_per_s,
+        evidence="fitted",
+    )
+    correction = Correction(intercept_ms=fitted.intercept_ms)
+    return dataclasses.replace(profile, default=rate, kernels={}, terms=fitted.terms, correction=correction)
 
 
 class TermsProblem:
@@ -152,7 +168,8 @@ def _undisturbed(network: TimedNetwork) -> Array:
 
 
 def _nonnegative(rows: Array, targets: Array) -> Array:
-    scale = np.sqrt((rows**2).sum(0)) + 1e-300
+    scale = np.sqrt((rows**2).sum(0))
+    scale[scale == 0] = 1.0
     rows = rows / scale
     root = np.linalg.cholesky(rows.T @ rows + 1e-6 * np.eye(len(scale))).T
     found, _ = nnls(root, np.linalg.solve(root.T, rows.T @ targets))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from nas.cost.rules import FusionRules, load_rules
 from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
+from nas.hardware.fit_terms import TermsProblem, TimedNetwork, with_terms
 from nas.hardware.measurements import Setup
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import (
@@ -24,12 +25,13 @@ from nas.hardware.profile import (
     KernelRate,
     Peaks,
 )
-from nas.hardware.validate import Fitter, errors, interval_factor, macs_fitter, profile_fitter
+from nas.hardware.validate import Fitter, Predictor, errors, interval_factor, macs_fitter, profile_fitter
 
 LEAST_NETWORKS = 5  # for errors on left-out networks to mean anything
 SPREAD = Spread(common=(2.0, 1.0, 1.0), kind=(1.0, 0.7, 0.7), noise=0.08)
 COVERAGE = 0.8
 _MOST_FOLDS = 10
+CACHE_BYTES = 1 << 22  # of the caches of a core, chosen by networks left out; half and twice came out alike
 _GROUP = 4  # networks that make a group worth judging apart
 _PER_MS = 1e6
 PLAIN_RULES = FusionRules(
@@ -55,6 +57,7 @@ class Evidences:
         foreign: those of `networks` that are not of the space.
         noise: standard deviation of the reference network's latency over its mean; None if measured once.
         note: what else should be known.
+        timed: those of `networks` whose kernels the engine told the time of.
     """
 
     setup: Setup
@@ -64,6 +67,7 @@ class Evidences:
     foreign: tuple[MeasuredNetwork, ...] = ()
     noise: float | None = None
     note: str = ""
+    timed: tuple[TimedNetwork, ...] = ()
 
 
 def rule_choices(engine: str) -> tuple[FusionRules, ...]:
@@ -107,17 +111,21 @@ def start_profile(setup: Setup, samples: Sequence[MeasuredNetwork], name: str, r
     )
 
 
-def measured_profile(found: Evidences, name: str, progress: Callable[[float, float], None]) -> HardwareProfile:
+def measured_profile(
+    found: Evidences, name: str, progress: Callable[[float, float], None], *, by_terms: bool = False
+) -> HardwareProfile:
     """Fit a profile and say how far it is off on networks left out of the fit.
 
     Args:
         found: what was measured, with at least `LEAST_NETWORKS` networks.
         name: of the profile.
         progress: hears of folds done and folds in all.
+        by_terms: whether kernels are fitted by the times that the engine told of them in the networks, and not
+            by rates; all networks must have them.
     """
     start = start_profile(found.setup, [*found.parts, *found.networks], name, found.rules)
-    fitter = profile_fitter(start, SPREAD)
-    predicted, method = left_out(fitter, found.networks, found.parts, progress)
+    fitter = _terms_fitter(start, found.timed) if by_terms else profile_fitter(start, SPREAD)
+    predicted, method = left_out(fitter, found.networks, () if by_terms else found.parts, progress)
     line, _ = left_out(macs_fitter, found.networks)
     measured = [network.latency_ms for network in found.networks]
     evidence = Evidence(
@@ -134,8 +142,28 @@ def measured_profile(found: Evidences, name: str, progress: Callable[[float, flo
         others=_foreign(fitter, found),
         note=_note(found),
     )
-    fitted = fit_profile(start, [*found.parts, *found.networks], SPREAD)
+    if by_terms:
+        fitted = with_terms(start, _terms_problem(start, found.timed).fit())
+    else:
+        fitted = fit_profile(start, [*found.parts, *found.networks], SPREAD)
     return dataclasses.replace(fitted, evidence=evidence)
+
+
+def _terms_problem(start: HardwareProfile, timed: Sequence[TimedNetwork]) -> TermsProblem:
+    block = start.fusion.blocked.block if start.fusion.blocked else 1
+    return TermsProblem(timed, start.bytes_per_element, block, CACHE_BYTES)
+
+
+def _terms_fitter(start: HardwareProfile, timed: Sequence[TimedNetwork]) -> Fitter:
+    """Return a fitter that knows networks by their names; kernels and blocks, timed alone, it passes over."""
+    problem = _terms_problem(start, timed)
+    place = {network.name: position for position, network in enumerate(timed)}
+
+    def fit(networks: Sequence[MeasuredNetwork]) -> Predictor:
+        profile = with_terms(start, problem.fit([place[n.name] for n in networks if n.name in place]))
+        return lambda network: network_latency_ms(network.kernels, profile)
+
+    return fit
 
 
 def left_out(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nas import runs
 from nas.errors import UserError
+from nas.hardware.measure.onnxruntime_nodes import NodeTime
 from nas.hardware.measure.timing import Timing
 from nas.hardware.samples import Sample, read_sample, sample_key
 
@@ -39,13 +40,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One sample and its latency; `error` says why there is none."""
+    """One sample and its latency, with its kernels where the engine tells them; `error` says why there is none."""
 
     sample: Sample
     key: str
     latency_ms: float
     seconds: float
     error: str = ""
+    kernels: tuple[NodeTime, ...] = ()
 
 
 @dataclass
@@ -85,9 +87,10 @@ class MeasurementFile:
                 raise UserError(f"{path}, line {number}: not a measurement ({error!r})") from None
         return opened
 
-    def add(self, sample: Sample, timing: Timing, seconds: float) -> Measured:
-        """Keep a latency."""
-        return self._append({"spec": sample.spec, **_figures(timing), "seconds": round(seconds, 4)})
+    def add(self, sample: Sample, timing: Timing, seconds: float, kernels: Sequence[NodeTime] = ()) -> Measured:
+        """Keep a latency, and those of the kernels where the engine tells them."""
+        rows = {"kernels": [[*node.signature, round(node.time_ms, 6)] for node in kernels]} if kernels else {}
+        return self._append({"spec": sample.spec, **_figures(timing), **rows, "seconds": round(seconds, 4)})
 
     def add_failure(self, sample: Sample, error: str, seconds: float) -> Measured:
         """Keep that a sample cannot be measured, so that it is not tried again."""
@@ -124,7 +127,11 @@ class MeasurementFile:
         sample = read_sample(record["spec"])
         latency_ms = float(record.get("latency_ms", 0.0))
         key = sample_key(sample.spec)
-        self.measured.append(Measured(sample, key, latency_ms, record["seconds"], record.get("error", "")))
+        kernels = tuple(
+            NodeTime((name, tuple(sizes), tuple(joined)), ms) for name, sizes, joined, ms in record.get("kernels", ())
+        )
+        error = record.get("error", "")
+        self.measured.append(Measured(sample, key, latency_ms, record["seconds"], error, kernels))
 
 
 def _figures(timing: Timing) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from nas.cost.kernels import fuse
 from nas.cost.rules import FusionRules
 from nas.errors import NasError
 from nas.hardware.fit import MeasuredNetwork
-from nas.hardware.measure.engine import Engine, MeasuringError
+from nas.hardware.fit_terms import TimedNetwork
+from nas.hardware.measure.engine import Engine, MeasuringError, TellsKernels
+from nas.hardware.measure.onnxruntime_nodes import timed_network
 from nas.hardware.measured_profile import Evidences, noise_floor, part_errors, rule_choices, start_profile
 from nas.hardware.measurements import Measured, MeasurementFile
 from nas.hardware.samples import ArchitectureSample, ConvSample, Sample, TimmSample, Traced, part_pool
@@ -104,6 +106,7 @@ class Profiler:
             parts=tuple(self._as_network(m, rules) for m in self._file.good(whole=False)),
             networks=tuple(network for _, network in networks),
             foreign=tuple(network for m, network in networks if m.sample.family == "timm"),
+            timed=tuple(_timed(m, network) for m, network in networks if m.kernels),
             noise=noise_floor(self._file.reference_ms),
             note=" ".join(notes),
         )
@@ -137,6 +140,11 @@ class Profiler:
         started = time.perf_counter()
         seconds = NETWORK_SECONDS if sample.whole else PART_SECONDS
         try:
+            if sample.whole and isinstance(self._engine, TellsKernels):
+                found = self._engine.measure_kernels(sample.module(), sample.input_shape, seconds=2 * seconds)
+                if found is not None:
+                    quickest = min(found.before, found.after, key=lambda timing: timing.latency_ms)
+                    return self._file.add(sample, quickest, time.perf_counter() - started, found.nodes)
             timing = self._engine.measure(sample.module(), sample.input_shape, seconds=seconds)
             if timing.busy:  # once more: the other process may have gone
                 again = self._engine.measure(sample.module(), sample.input_shape, seconds=seconds)
@@ -165,6 +173,10 @@ class Profiler:
     def _as_network(self, measured: Measured, rules: FusionRules) -> MeasuredNetwork:
         traced = self._pool.get(measured.key) or self._measured.setdefault(measured.key, Traced(measured.sample))
         return MeasuredNetwork(measured.sample.name, fuse(traced.trace, rules), measured.latency_ms)
+
+
+def _timed(measured: Measured, network: MeasuredNetwork) -> TimedNetwork:
+    return timed_network(network.name, network.kernels, network.latency_ms, measured.kernels)
 
 
 def _networks(spaces: Sequence[SearchSpace], rng: random.Random) -> list[Traced]:

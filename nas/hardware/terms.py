@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 GENERIC = "generic"  # kinds of kernel that were not measured
 LAUNCH, COLD = "launch_us", "cold_weight_byte"
 _BY_OPERATION = frozenset({"elementwise", "copy", "pool", "norm"})
+_IMAGE_CHS = 16  # fewer are read as a plain map, not in blocks
+_USUAL_WINDOWS = (3, 5)  # larger ones are rare: they share their numbers
 _PS_PER_MS = 1e9
 _FOLDED = frozenset({"batch_norm", "scale", "bias"})  # into weights: they take no time
 
@@ -46,10 +48,14 @@ class KernelTerms:
 
 
 def term_kind(kernel: Kernel) -> str:
-    """Return what terms tell kernels apart by: the kind, and the operation where a kind has several."""
+    """Return what terms tell kernels apart by: the kind, with the operation or window where a kind has several."""
     if kernel.kind in _BY_OPERATION:
         return f"{kernel.kind} {kernel.ops[0]}"
-    return "conv_image" if kernel.kind == "conv" and kernel.in_chs < 16 else kernel.kind  # of an image, not of blocks
+    if kernel.kind == "conv" and kernel.in_chs < _IMAGE_CHS:
+        return "conv_image"
+    if kernel.kind in ("conv", "conv_dw") and kernel.kernel_size in _USUAL_WINDOWS:
+        return f"{kernel.kind} {kernel.kernel_size}x{kernel.kernel_size}{' s2' if kernel.stride > 1 else ''}"
+    return kernel.kind
 
 
 def quantities(kernel: Kernel, bytes_per_element: int, block: int) -> dict[str, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from nas.errors import NasError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.hardware.measure.onnxruntime_nodes import InContext
     from nas.hardware.measure.timing import Timing
     from nas.hardware.profile import Precision
 
@@ -63,4 +64,16 @@ class Engine(Protocol):
         Raises:
             MeasuringError: if this module cannot be converted or run.
             UserError: if nothing can be measured there, such as a device that does not answer.
+        """
+
+
+@runtime_checkable
+class TellsKernels(Protocol):
+    """An engine that tells the time of every kernel of a network, which then has its caches as they really are."""
+
+    def measure_kernels(self, module: nn.Module, input_shape: InputShape, *, seconds: float) -> InContext | None:
+        """Time a module as a whole and kernel by kernel, for about `seconds`; None if these settings forbid it.
+
+        Raises:
+            MeasuringError: if this module cannot be converted or run.
         """

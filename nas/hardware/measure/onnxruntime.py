@@ -13,6 +13,8 @@ from nas.hardware.measure.timing import Timing, time_call
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.hardware.measure.onnxruntime_nodes import InContext
+
 NAME = "ONNX Runtime"
 _MAX_RUNS = 3000  # the smallest kernels take 10 us
 _MIN_RUNS = 10
@@ -37,6 +39,19 @@ class OnnxRuntime:
         """
         model = to_onnx(module, input_shape, self.settings.precision)
         return time_onnx(model, input_shape, threads=self.settings.threads or 1, seconds=seconds)
+
+    def measure_kernels(self, module: nn.Module, input_shape: InputShape, *, seconds: float) -> InContext | None:
+        """Time a module as a whole and kernel by kernel; None for int8, whose kernels are not predicted.
+
+        Raises:
+            MeasuringError: if the module cannot be exported or run.
+        """
+        from nas.hardware.measure.onnxruntime_nodes import measure_nodes
+
+        if self.settings.precision != "fp32":
+            return None
+        model = to_onnx(module, input_shape)
+        return measure_nodes(model, input_shape, threads=self.settings.threads or 1, seconds=seconds)
 
 
 def measure(module: nn.Module, input_shape: InputShape, *, threads: int = 1, seconds: float = 1.0) -> Timing:

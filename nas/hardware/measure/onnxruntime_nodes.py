@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.cost.kernels import Kernel
+from nas.hardware.fit_terms import TimedNetwork
 from nas.hardware.measure.convert import first_line, random_image
 from nas.hardware.measure.engine import InputShape, MeasuringError
 from nas.hardware.measure.onnxruntime import session_options
@@ -106,6 +107,12 @@ def kernel_times(kernels: Sequence[Kernel], nodes: Sequence[NodeTime]) -> tuple[
         left[node.signature].append(node.time_ms)
     found = (left[SIGNATURES.predicted(kernel)] for kernel in kernels)
     return tuple(times.pop(0) if times else None for times in found)
+
+
+def timed_network(name: str, kernels: Sequence[Kernel], latency_ms: float, nodes: Sequence[NodeTime]) -> TimedNetwork:
+    """Return a network as the fit of terms takes it: its predicted kernels with the times of their nodes."""
+    reported_ms = sum(node.time_ms for node in nodes)
+    return TimedNetwork(name, tuple(kernels), latency_ms, kernel_times(kernels, nodes), reported_ms, len(nodes))
 
 
 def node_signatures(model: bytes, input_shape: InputShape) -> Counter[Signature]:
