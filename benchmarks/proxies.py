@@ -1,10 +1,10 @@
 """How far can a proxy be trusted? Spearman's correlation with the accuracy after training, on NAS-Bench-201.
 
-    NAS_BENCH_DATA=/path/to/data python -m benchmarks.proxies --cells 200
+    NAS_BENCH_DATA=/path/to/data python -m benchmarks.proxies --images
 
-The cells are drawn at random and built by `tools.cells201`; the batch is made-up images, the same for every cell, as no
-figure here depends on what they show (`--images` takes the CIFAR-10 images of the data folder). The members of
-the rank average are chosen on the first half and everything is reported on the second.
+The cells are drawn at random among those that join their input to their output, and built by `tools.cells201`. The
+batch is sixteen images of noise, the same for every cell, or (`--images`) the first CIFAR-10 images of the data
+folder. The members of the rank average are chosen on the first half of the cells; the second half is reported.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main() -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    cells = random.Random(0).sample(sorted(table.rows), options.cells)
+    cells = random.Random(0).sample(sorted(ops for ops, row in table.rows.items() if row["connected"]), options.cells)
     half = len(cells) // 2
     scores, seconds = scored(cells, batch(options.images))
     accuracies = {column: [table.rows[ops][column] for ops in cells] for column in COLUMNS}
@@ -91,7 +91,7 @@ def main() -> int:
     rows = dict(second)
     for label, members in (("chosen on the first half", groups[0]), ("default", MEMBERS)):
         rows[f"rank average, {label}: {', '.join(members)}"] = list(rank_average(second, members))
-    print(f"\n{len(cells) - half} random cells, Spearman with the test accuracy after 200 epochs")
+    print(f"\n{len(cells) - half} random connected cells, Spearman with the test accuracy after 200 epochs")
     print("| proxy | CIFAR-10 | CIFAR-100 | ms per network |\n|---|---|---|---|")
     for name, values in rows.items():
         found = [f"{correlation(values, accuracies[column][half:]):.3f}" for column in COLUMNS]

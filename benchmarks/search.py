@@ -4,8 +4,8 @@
     NAS_BENCH_DATA=/path/to/data python -m benchmarks.search --device hwnb_edgetpu    under a measured latency
 
 The search sees the validation accuracy after 12 epochs; what it found best is scored by the test accuracy after 200
-epochs, mean of several trainings. With a device, only cells that were measured on it count, and the limit is a quantile of
-their latencies: reported are the regret (validation accuracy of the best feasible cell less that of the best found)
+epochs, mean of several trainings. With a device, only cells that were measured on it count, and the limit is a
+quantile of their latencies: reported are the regret (validation accuracy of the best feasible cell less that of the best found)
 and, with few MACs as second goal, the hypervolume, in % of that of all feasible cells.
 """
 
@@ -113,10 +113,7 @@ def best_accuracy(table: Table, samplers: Sequence[str], seeds: int, evaluations
         start = time.process_time()
         cells = []
         for problem in problems:
-            scores = [
-                problem.score(problem.best(search(problem, name, seed, evaluations)))
-                for seed in range(seeds)
-            ]
+            scores = [problem.score(problem.best(search(problem, name, seed, evaluations))) for seed in range(seeds)]
             cells.append(f"{statistics.mean(scores):.2f} ({statistics.pstdev(scores):.2f})")
         ms = 1000 * (time.process_time() - start) / (len(problems) * seeds * evaluations)
         print(f"| {name} | {' | '.join(cells)} | {ms:.1f} |", flush=True)
@@ -157,7 +154,10 @@ def _limited(problem: Problem, name: str, seeds: int, steps: Sequence[int]) -> l
         regrets.append(100 * (best - max(problem.accuracy(ops) for ops in found)))
         both = problem.points(search(problem, name, seed, steps[-1], macs_count=True))
         shares.append([100 * pareto.hypervolume(both[:n], reference) / volume for n in steps])
-    return [f"{statistics.mean(regrets):.2f}", *(f"{statistics.mean(column):.1f}" for column in zip(*shares, strict=True))]
+    return [
+        f"{statistics.mean(regrets):.2f}",
+        *(f"{statistics.mean(column):.1f}" for column in zip(*shares, strict=True)),
+    ]
 
 
 def main() -> int:

@@ -41,7 +41,7 @@ def weights(network: nn.Module) -> list[Tensor]:
 def learn_once(network: nn.Module, batch: ProxyBatch) -> None:
     """Leave the gradients of one batch's classification loss in the parameters; batch norm uses the batch."""
     network.train().zero_grad(set_to_none=True)
-    nn.functional.cross_entropy(network(batch.images), batch.labels).backward()  # type: ignore[no-untyped-call]
+    nn.functional.cross_entropy(network(batch.images), batch.labels).backward()
 
 
 def finite(value: Tensor | float) -> float:

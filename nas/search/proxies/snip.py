@@ -8,6 +8,6 @@ from nas.search.proxies.contract import ProxyBatch, finite, learn_once, weights
 
 
 def snip(network: nn.Module, batch: ProxyBatch) -> float:
-    """Return the sum of \\|weight x gradient\\| over all weights."""
+    """Return the sum of the sizes of weight x gradient over all weights."""
     learn_once(network, batch)
     return finite(sum(float((w.grad * w.detach()).abs().sum()) for w in weights(network) if w.grad is not None))

@@ -17,7 +17,7 @@ _EPS = 1e-5
 def zen(network: nn.Module, batch: ProxyBatch) -> float:
     """Return log of the features' mean change under noise, plus the log spread that batch norms divide away.
 
-    Images and weights are Gaussian noise, drawn the same for every network. The features are what enters the classifier.
+    Images and weights are Gaussian noise, the same for every network. The features are what enters the classifier.
     """
     noisy = copy.deepcopy(network).train()
     generator = torch.Generator().manual_seed(0)

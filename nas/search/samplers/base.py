@@ -8,7 +8,7 @@ Optuna asks parameter by parameter if it is let; ours answer all questions at on
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 

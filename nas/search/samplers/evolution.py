@@ -35,7 +35,8 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
 
     def parent() -> Point:
         entrants = [rng.randrange(len(population)) for _ in range(_TOURNAMENT)]
-        return population[min(entrants, key=lambda i: (ranks[i], -room[i], i))]
+        winner: int = min(entrants, key=lambda i: (ranks[i], -room[i], i))
+        return population[winner]
 
     def child() -> Point:
         start = parent()

@@ -1,10 +1,10 @@
 """A surrogate of the accuracy, learnt while the search goes on, proposes what is worth an evaluation.
 
-In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (White et al. 2019, arXiv:1910.11858): many
-architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy that
-is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process and the rank
-the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted. Every other
-proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over.
+In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (White et al. 2019, arXiv:1910.11858):
+many architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy
+that is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process
+and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
+Every other proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nas.search.samplers.task import Point, Task
 
 _STARTS = 10
 _ROUNDS = 3
-_DRAWN = 100  # architectures per round
+_DRAWN = 50  # architectures per round
 _TRIES = 3  # draws for each of them
 _BEST = 8  # of a round, around which the next one draws
 _NEAR_FRONT = 12

@@ -75,7 +75,9 @@ class Task:
         architecture, asked = self.encoding.read(params)
         metrics = self._cost(architecture)
         costs = np.log([max(metrics.macs, 1), max(metrics.params, 1), max(metrics.latency_ms, 1e-6)])
-        return Point(params, asked, architecture, metrics, np.concatenate([self.encoding.features(params, asked), costs]))
+        return Point(
+            params, asked, architecture, metrics, np.concatenate([self.encoding.features(params, asked), costs])
+        )
 
     def of_trial(self, trial: FrozenTrial) -> Point:
         """Return the point of a trial of this task's study; remembered, since every proposal asks anew."""
