@@ -73,6 +73,8 @@ class Legality:
         if self.fallback_operators:
             share = f"{100 * self.fallback_macs_share:.1f} % of the MACs"
             head = f"{self.fallback_operators} of {self.operators} operators ({share}) run elsewhere"
+        elif self.problems:
+            head = "does not take it as it is"
         else:
             head = f"takes all {self.operators} operators"
         rest = (

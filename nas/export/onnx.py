@@ -48,15 +48,7 @@ class OnnxExporter:
         Raises:
             NasError: if the module cannot be exported, or not with an operator set of 18 to 20.
         """
-        import onnx
-
-        proto = _to_proto(module, facts)
-        _check_opset(proto)
-        _name_batch(proto)
-        for key, value in facts.metadata("NCHW").items():
-            proto.metadata_props.add(key=key, value=value)
-        onnx.checker.check_model(proto, full_check=True)
-        runs.write_atomic(path, proto.SerializeToString())
+        runs.write_atomic(path, proto_of(module, facts).SerializeToString())
 
     def load(self, path: Path) -> Run:
         """Open `path` in ONNX Runtime with one thread."""
@@ -64,6 +56,23 @@ class OnnxExporter:
 
 
 EXPORTER = OnnxExporter()
+
+
+def proto_of(module: nn.Module, facts: ModelFacts) -> Any:
+    """Return `module` as ONNX, checked, with `facts` in its metadata.
+
+    Raises:
+        NasError: if the module cannot be exported, or not with an operator set of 18 to 20.
+    """
+    import onnx
+
+    proto = _to_proto(module, facts)
+    _check_opset(proto)
+    _name_batch(proto)
+    for key, value in facts.metadata("NCHW").items():
+        proto.metadata_props.add(key=key, value=value)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
 
 
 def open_session(path: Path, *, optimise: bool = True) -> Run:

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 _PRODUCTS = ("Conv", "MatMul", "Gemm")
 _DELICATE = frozenset({"Softmax", "LayerNormalization", "Gelu", "Erf", "ReduceL2", "InstanceNormalization"})
+_SYMMETRIC = {
+    "ActivationSymmetric": True,
+    "WeightSymmetric": True,
+    "QuantizeBias": False,
+    "AddQDQPairToWeight": True,
+    "OpTypesToExcludeOutputQuantization": list(_PRODUCTS),
+}
 _BATCH = 16
 
 
@@ -57,18 +64,7 @@ class OnnxInt8Exporter:
             UserError: without calibration images.
             NasError: if the module cannot be exported or quantised.
         """
-        import onnx
-
-        if self.calibration is None or len(self.calibration) == 0:
-            raise UserError("onnx-int8: images of the training split are needed to calibrate it")
-        with tempfile.TemporaryDirectory() as scratch:
-            source, made = Path(scratch) / "fp32.onnx", Path(scratch) / "int8.onnx"
-            OnnxExporter().export(module, source, facts)
-            with silent():
-                _quantise(_prepared(source), made, self.calibration)
-            proto = onnx.load(made)
-        onnx.helper.set_model_props(proto, facts.metadata("NCHW"))
-        onnx.checker.check_model(proto, full_check=True)
+        proto = quantised(module, facts, self.calibration, format_name="onnx-int8")
         runs.write_atomic(path, proto.SerializeToString())
 
     def load(self, path: Path) -> Run:
@@ -83,6 +79,41 @@ class OnnxInt8Exporter:
 EXPORTER = OnnxInt8Exporter()
 
 
+def quantised(
+    module: nn.Module, facts: ModelFacts, images: Tensor | None, *, format_name: str, symmetric: bool = False
+) -> Any:
+    """Return `module` as ONNX in QDQ form.
+
+    Args:
+        module: in eval mode, on the CPU.
+        facts: what the file says about the network.
+        images: (N, C, H, W) that give the ranges.
+        format_name: for the message of an error.
+        symmetric: write what TensorRT takes: all integers signed with zero point 0, floating-point weights behind
+            a rounding of their own, biases in floating point, and rounding only of what a product is given.
+
+    Raises:
+        UserError: without calibration images.
+        NasError: if the module cannot be exported or quantised.
+    """
+    import onnx
+
+    if images is None or len(images) == 0:
+        raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
+    with tempfile.TemporaryDirectory() as scratch:
+        source, made = Path(scratch) / "fp32.onnx", Path(scratch) / "int8.onnx"
+        OnnxExporter().export(module, source, facts)
+        with silent():
+            try:
+                _quantise(_prepared(source), made, images, symmetric=symmetric)
+            except Exception as error:  # the quantiser fails on graphs it does not know in many ways
+                raise NasError(f"{format_name}: the network cannot be quantised: {first_line(error)}") from error
+        proto = onnx.load(made)
+    onnx.helper.set_model_props(proto, facts.metadata("NCHW"))
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
 def _prepared(source: Path) -> Path:
     """Return the graph with its constants folded and shapes known, where ONNX Runtime's preparation takes it."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -95,25 +126,23 @@ def _prepared(source: Path) -> Path:
     return prepared
 
 
-def _quantise(source: Path, made: Path, images: Tensor) -> None:
+def _quantise(source: Path, made: Path, images: Tensor, *, symmetric: bool) -> None:
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     kinds = {node.op_type for node in onnx.load(source).graph.node}
-    try:
-        quantize_static(
-            str(source),
-            str(made),
-            _Reader(images),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(_PRODUCTS) if kinds & _DELICATE else None,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-        )
-    except Exception as error:  # the quantiser fails on graphs it does not know in many ways
-        raise NasError(f"onnx-int8: the network cannot be quantised: {first_line(error)}") from error
+    quantize_static(
+        str(source),
+        str(made),
+        _Reader(images),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=list(_PRODUCTS) if symmetric or kinds & _DELICATE else None,
+        per_channel=True,
+        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+        extra_options=_SYMMETRIC if symmetric else None,
+    )
 
 
 class _Reader:

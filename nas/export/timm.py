@@ -7,7 +7,6 @@ other, the module beside the weights registers it, and importing it comes first.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas import runs, torch_compat
+from nas import torch_compat
 from nas.errors import NasError
+from nas.export.folder import write_folder
 from nas.export.formats import ModelFacts
 from nas.export.timm_module import NAME, module_source
 
@@ -54,18 +54,8 @@ class TimmExporter:
         texts = documents(facts)
         # A copy each: safetensors refuses views and tensors that share memory.
         tensors = {name: t.detach().clone().contiguous() for name, t in module.state_dict().items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        try:
-            runs.write_atomic(partial / WEIGHTS, save(tensors, metadata={"digest": facts.digest}))
-            for name, text in texts.items():
-                runs.write_atomic(partial / name, text.encode())
-            partial.chmod(0o755)  # mkdtemp's folders are private
-            shutil.rmtree(path, ignore_errors=True)
-            partial.replace(path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        weights = save(tensors, metadata={"digest": facts.digest})
+        write_folder(path, {WEIGHTS: weights, **{name: text.encode() for name, text in texts.items()}})
 
     def load(self, path: Path) -> Run:
         """Return a function that loads `path` with timm in a process of its own and runs images through it."""
