@@ -17,6 +17,7 @@ from nas.search.target import Target
 from nas.search.verdict import verdict
 
 if TYPE_CHECKING:
+    from nas.hardware.predictor import LatencyEstimate
     from nas.space.architecture import Architecture
 
 SCHEMA_VERSION = 1
@@ -65,11 +66,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "select": config.select,
         "accuracy_slack": config.accuracy_slack,
         "sampler": config.sampler,
-        "winner": {
-            **_finalist(found.winner, target, config, name="winner"),
-            "kernels": _kernels(estimate.to_dict()["kernels"]),
-            "extrapolated": estimate.extrapolated,
-        },
+        "winner": winner_entry(_finalist(found.winner, target, config), estimate),
         "front": [
             _finalist(trained[c.digest], target, config) if c.digest in trained else _candidate(c, target)
             for c in found.front
@@ -90,10 +87,21 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
     }
 
 
-def _finalist(finalist: Finalist, target: Target, config: SearchConfig, *, name: str | None = None) -> dict[str, Any]:
+def winner_entry(entry: Mapping[str, Any], estimate: LatencyEstimate) -> dict[str, Any]:
+    """Return the part of the document that tells of the winner.
+
+    Args:
+        entry: what the document says of every finalist.
+        estimate: its latency on the target, kernel by kernel.
+    """
+    kernels = _kernels(estimate.to_dict()["kernels"])
+    return {**entry, "name": "winner", "kernels": kernels, "extrapolated": estimate.extrapolated}
+
+
+def _finalist(finalist: Finalist, target: Target, config: SearchConfig) -> dict[str, Any]:
     figures = _figures(finalist.architecture, finalist.metrics, target)
     return {
-        "name": name or finalist.name,
+        "name": finalist.name,
         **figures,
         "inherited_accuracy": finalist.candidate.metrics.accuracy,
         "test_accuracy": finalist.test_accuracy,

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
-from nas.search.finalists import Finalist
+from nas.search.objective import Metrics
 
 
-def verdict(winner: Finalist, finalists: Sequence[Finalist], test_images: int) -> str:
+class Trained(Protocol):
+    """A network that was trained to its end, such as `nas.search.finalists.Finalist`."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """What it costs."""
+        ...
+
+    @property
+    def test_accuracy(self) -> float:
+        """On the test split."""
+        ...
+
+    @property
+    def known(self) -> bool:
+        """Whether it is a known design."""
+        ...
+
+
+def verdict(winner: Trained, finalists: Sequence[Trained], test_images: int) -> str:
     """Compare the winner with the best known design within the budget.
 
     Args:

@@ -45,3 +45,17 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise UserError(f"{path}: not a training state of format {_FORMAT}; delete it to train anew")
     return state
+
+
+def finished_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the weights that a training ended with: the averaged ones where it averages.
+
+    Raises:
+        UserError: if the file is broken, or the training did not come to its end.
+    """
+    state = load_state(path)
+    done, wanted = len(state["history"]), state["identity"]["recipe"]["epochs"]
+    if done < wanted:
+        raise UserError(f"{path}: {done} of {wanted} passes are done; this network was not trained to its end")
+    weights: dict[str, torch.Tensor] = state["module"] if state["ema"] is None else state["ema"]
+    return weights

@@ -14,6 +14,7 @@ from nas.cli.commands import (
     profile,
     report,
     search,
+    select,
     spaces,
     status,
     targets,
@@ -40,6 +41,7 @@ class Command(Protocol):
 COMMANDS: Mapping[str, Command] = {
     "search": search,
     "status": status,
+    "select": select,
     "compress": compress,
     "export": export,
     "verify": verify,

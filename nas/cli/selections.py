@@ -1,0 +1,105 @@
+"""What was selected anew, as text for a terminal and as plain data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas import schema
+from nas.report.facts import NetworkFacts, Role
+from nas.report.tables import networks_table, shortlist, to_text
+from nas.search.objective import feasible
+
+if TYPE_CHECKING:
+    from nas.search.objective import Constraints
+    from nas.selecting import Contender, Selection
+
+
+def selection_text(path: Path, selection: Selection, *, written: bool) -> str:
+    """Say what was compared, what wins, and what to do next."""
+    table = to_text(networks_table(shortlist([_facts(c, selection) for c in selection.contenders])))
+    winner, slack = selection.winner, 100 * selection.accuracy_slack
+    lines = [table, "", _COMPARED if selection.trained else _SHARED, ""]
+    lines.append(f"rule     {selection.select}, slack {slack:g} points; {limits_text(selection.constraints)}")
+    same = "; as before" if selection.former == winner.digest else ""
+    lines.append(f"winner   {winner.name}{same}")
+    if selection.unscored:
+        lines.append(
+            f"note     {selection.unscored} candidates within this budget were over the run's and never scored"
+        )
+    return "\n".join([*lines, *_next(path, selection, written=written)])
+
+
+def limits_text(constraints: Constraints) -> str:
+    """Say hard limits in words."""
+    return ", ".join(f"{name} <= {limit:g}" for name, limit in constraints.limits.items()) or "no limit"
+
+
+def selection_document(selection: Selection) -> dict[str, Any]:
+    """Return what was decided as plain data."""
+    return {
+        "select": selection.select,
+        "accuracy_slack": selection.accuracy_slack,
+        "budget": schema.to_dict(selection.constraints),
+        "trained": selection.trained,
+        "former": selection.former,
+        "unscored": selection.unscored,
+        "winner": _row(selection.winner, selection),
+        "contenders": [_row(c, selection) for c in selection.contenders],
+    }
+
+
+_COMPARED = (
+    "Compared by search accuracy after their own training (and measured latencies, where the run chose by them).\n"
+    "Test accuracy is shown and decides nothing."
+)
+_SHARED = (
+    "No network that was trained to its end keeps this budget. These were NOT trained to their end: their accuracy is\n"
+    "with shared weights, and only compares them with each other."
+)
+
+
+def _next(path: Path, selection: Selection, *, written: bool) -> list[str]:
+    if written:
+        return [f"written  {path / 'winner'}; export it with: nas export {path}"]
+    if not selection.trained:
+        latency_ms = selection.constraints.latency_ms
+        limit = "" if latency_ms is None else f" --latency-ms {latency_ms:g}"
+        return [f"train it with: nas specialise {path}{limit}"]
+    if selection.former == selection.winner.digest:
+        return []
+    return ["put it into the run's winner folder with --write; the former is kept"]
+
+
+def _row(contender: Contender, selection: Selection) -> dict[str, Any]:
+    return {
+        "name": contender.name,
+        "digest": contender.digest,
+        "known": contender.known,
+        **contender.metrics.to_dict(),
+        "test_accuracy": contender.test_accuracy,
+        "feasible": feasible(contender.metrics, selection.constraints),
+    }
+
+
+def _facts(contender: Contender, selection: Selection) -> NetworkFacts:
+    metrics = contender.metrics
+    role: Role = "finalist" if selection.trained else "front"
+    if contender.known and selection.trained:
+        role = "baseline"
+    if contender.digest == selection.winner.digest:
+        role = "winner"
+    return NetworkFacts(
+        name=contender.name,
+        role=role,
+        digest=contender.digest,
+        macs=metrics.macs,
+        params=metrics.params,
+        latency_ms=metrics.latency_ms,
+        latency_interval_ms=None,
+        peak_memory_bytes=metrics.peak_memory_bytes,
+        search_accuracy=metrics.accuracy,
+        test_accuracy=contender.test_accuracy,
+        accuracy_per_gmac=metrics.accuracy_per_gmac,
+        feasible=feasible(metrics, selection.constraints),
+    )

@@ -1,0 +1,51 @@
+"""A real search on pictures of one colour each: a second or two, and everything that a run has."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nas.pipeline import Outcome, start
+from nas.search.config import Workers
+from nas.search.defaults import Wishes
+from nas.search.objective import Constraints
+from nas.search.watch import Silent
+
+SPACE = """# A space for tests.
+name: toy
+description: a few hundred networks
+resolution: 16
+stem: {out_chs: 8, act: [relu, hard_swish]}
+stages:
+  - {depth: [1, 2], out_chs: [8, 16], stride: 2, tied: [act], blocks: [
+      {kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2], act: [relu, hard_swish]},
+      {kind: transformer, num_heads: 1, head_dim: 8}]}
+heads: [{kind: pool}, {kind: conv_pool, features: 16}]
+seeds:
+  plain: {kind: [mbconv], act: relu, head.kind: pool}
+"""
+
+
+def small_wishes(folder: Path) -> Wishes:
+    rng = np.random.default_rng(0)
+    labels = np.arange(96) % 3
+    images = rng.integers(0, 120, (96, 16, 16, 3), dtype=np.uint8)
+    for i, label in enumerate(labels):
+        images[i, :, :, label] += 60
+    np.savez(folder / "colours.npz", images=images, labels=labels)
+    (folder / "toy.yaml").write_text(SPACE)
+    return Wishes(
+        target="jetson-orin",
+        data=str(folder / "colours.npz"),
+        space=str(folder / "toy.yaml"),
+        supernet_epochs=1,
+        evaluations=16,
+        finalists=2,
+        finalist_epochs=1,
+        workers=Workers(address="inline"),
+        formats=(),
+        constraints=Constraints(latency_ms=10.0),
+    )
+
+
+def small_run(folder: Path) -> Outcome:
+    return start(small_wishes(folder), runs_dir=folder / "runs", name="small", watch=Silent())
