@@ -12,7 +12,7 @@ import numpy as np
 
 from nas.cost.kernels import fuse
 from nas.hardware.fit import MeasuredNetwork
-from nas.hardware.fit_terms import TermsProblem, TimedNetwork, with_terms
+from nas.hardware.fit_terms import TermsProblem, TimedNetwork, empty_terms, with_terms
 from nas.hardware.measure.cpu import cpu_name
 from nas.hardware.measure.onnxruntime_nodes import timed_network
 from nas.hardware.predictor import network_latency_ms
@@ -23,8 +23,6 @@ from tools.latency_chart import Row
 
 FOLDS = 10
 COVERAGE = 0.8
-BLOCK = 16  # channels, with AVX-512
-CACHE_BYTES = 1 << 22  # of the caches of a core, chosen by networks left out; half and twice came out alike
 SIZES_MS = ((0.0, 1.0), (1.0, 4.0), (4.0, 10.0), (10.0, 1e9))
 
 
@@ -32,7 +30,7 @@ def fit_host(template: HardwareProfile, cache: Path) -> tuple[HardwareProfile, t
     """Measure what `cache` lacks; return the fitted profile, and for each network what a fit without it said."""
     measured = measure_host(cache)
     timed = [_timed(measurement, template) for measurement in measured]
-    problem = TermsProblem(timed, template.bytes_per_element, BLOCK, CACHE_BYTES)
+    problem = TermsProblem(timed, template.bytes_per_element, empty_terms(template.fusion))
     whole = [MeasuredNetwork(n.name, n.kernels, n.latency_ms) for n in timed]
     families = np.array([m.network.family for m in measured])
     judges = np.array([m.network.judges for m in measured])

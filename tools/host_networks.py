@@ -64,7 +64,6 @@ LEARNT: Families = {
     "focalnet": (("focalnet_tiny_srf", 128),),
     "fasternet": (("fasternet_t0", 192),),
     "pit": (("pit_ti_224", 224),),
-    "crossvit": (("crossvit_tiny_240", 240),),
     "mobilevitv2": (("mobilevitv2_050", 128), ("mobilevitv2_075", 192)),
     "mobilenetv4_conv": (("mobilenetv4_conv_small", 160), ("mobilenetv4_conv_medium", 128)),
 }

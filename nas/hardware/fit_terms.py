@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from nas.cost.kernels import Kernel
+from nas.cost.rules import BlockedLayout, FusionRules
 from nas.hardware.profile import Correction, HardwareProfile, KernelRate
 from nas.hardware.terms import COLD, GENERIC, LAUNCH, KernelTerms, cold_share, quantities, term_kind
 
@@ -24,10 +25,11 @@ Array = Any  # a numpy array of floats
 NOISE = 0.15  # of a kernel's time, relative: measurement and what the terms cannot express
 LEAST_MS = 1e-3  # and absolute
 NETWORK_NOISE = 0.02
-SPREAD = 0.5  # how far a number strays from that of all kinds, relative
+SPREAD = 1.0  # how far a number strays from that of all kinds, relative
 FLOOR = 0.05  # of what would explain a kernel by this term alone: least unit to stray in
 PROBE_MS, PROBE_SPREAD_MS = 1.5e-3, 1e-3
 INTERCEPT_MS, INTERCEPT_SPREAD_MS = 5e-3, 5e-3
+CACHE_BYTES = 1 << 22  # of the caches of a core, chosen by networks left out; half and twice came out alike
 _POOLED_NOISE = 0.1
 _DISTURBED = (0.85, 1.2)  # of a network's latency over its kernels' sum; outside, other processes spoilt the kernels
 
@@ -53,6 +55,12 @@ class FittedTerms:
     intercept_ms: float
 
 
+def empty_terms(rules: FusionRules) -> KernelTerms:
+    """Return terms without numbers for an engine with these rules."""
+    blocked = rules.blocked or BlockedLayout(1)
+    return KernelTerms({}, blocked.block, blocked.align, CACHE_BYTES)
+
+
 def with_terms(profile: HardwareProfile, fitted: FittedTerms) -> HardwareProfile:
     """Return `profile` with terms in the place of its rates; the default rate says the same of all kinds together."""
     generic = fitted.terms.kinds[GENERIC]
@@ -70,11 +78,12 @@ def with_terms(profile: HardwareProfile, fitted: FittedTerms) -> HardwareProfile
 class TermsProblem:
     """Networks as arrays: rows are kernels, columns are terms of kinds. Built once, fitted to parts of them often."""
 
-    def __init__(self, networks: Sequence[TimedNetwork], bytes_per_element: int, block: int, cache_bytes: float):
+    def __init__(self, networks: Sequence[TimedNetwork], bytes_per_element: int, empty: KernelTerms) -> None:
+        """Count what the kernels of `networks` do; `empty` says how the engine works, and has no numbers yet."""
         self.networks = tuple(networks)
-        self.block, self.cache_bytes = block, cache_bytes
-        found = [[quantities(kernel, bytes_per_element, block) for kernel in n.kernels] for n in networks]
-        kinds = [[term_kind(kernel) for kernel in n.kernels] for n in networks]
+        self.empty = empty
+        found = [[quantities(kernel, bytes_per_element, empty.block) for kernel in n.kernels] for n in networks]
+        kinds = [[term_kind(kernel, empty) for kernel in n.kernels] for n in networks]
         self.columns = sorted({(k, t) for ks, qs in zip(kinds, found, strict=True)
                                for k, q in zip(ks, qs, strict=True) for t in q})  # fmt: skip
         self.kinds = sorted({kind for kind, _ in self.columns})
@@ -97,13 +106,13 @@ class TermsProblem:
             if number > 0:
                 kinds.setdefault(kind, {})[term] = _readable(term, number)
         kinds[GENERIC] = {t: _readable(t, number) for t, number in zip(self.terms, pooled, strict=True) if number > 0}
-        return FittedTerms(KernelTerms(kinds, self.block, self.cache_bytes), float(numbers[-1]))
+        return FittedTerms(dataclasses.replace(self.empty, kinds=kinds), float(numbers[-1]))
 
     def _network_rows(
         self, kinds: list[str], found: list[dict[str, float]], bytes_per_element: int, network: TimedNetwork
     ) -> Array:
         weights = sum(kernel.weight_elements for kernel in network.kernels) * bytes_per_element
-        cold = cold_share(weights, self.cache_bytes)
+        cold = cold_share(weights, self.empty.cache_bytes)
         rows = np.zeros((len(found), len(self.columns)))
         for row, (kind, amounts) in enumerate(zip(kinds, found, strict=True)):
             for term, amount in amounts.items():

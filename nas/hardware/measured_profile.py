@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from nas.cost.rules import FusionRules, load_rules
 from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
-from nas.hardware.fit_terms import TermsProblem, TimedNetwork, with_terms
+from nas.hardware.fit_terms import TermsProblem, TimedNetwork, empty_terms, with_terms
 from nas.hardware.measurements import Setup
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import (
@@ -31,7 +31,6 @@ LEAST_NETWORKS = 5  # for errors on left-out networks to mean anything
 SPREAD = Spread(common=(2.0, 1.0, 1.0), kind=(1.0, 0.7, 0.7), noise=0.08)
 COVERAGE = 0.8
 _MOST_FOLDS = 10
-CACHE_BYTES = 1 << 22  # of the caches of a core, chosen by networks left out; half and twice came out alike
 _GROUP = 4  # networks that make a group worth judging apart
 _PER_MS = 1e6
 PLAIN_RULES = FusionRules(
@@ -150,8 +149,7 @@ def measured_profile(
 
 
 def _terms_problem(start: HardwareProfile, timed: Sequence[TimedNetwork]) -> TermsProblem:
-    block = start.fusion.blocked.block if start.fusion.blocked else 1
-    return TermsProblem(timed, start.bytes_per_element, block, CACHE_BYTES)
+    return TermsProblem(timed, start.bytes_per_element, empty_terms(start.fusion))
 
 
 def _terms_fitter(start: HardwareProfile, timed: Sequence[TimedNetwork]) -> Fitter:

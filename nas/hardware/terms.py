@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 GENERIC = "generic"  # kinds of kernel that were not measured
 LAUNCH, COLD = "launch_us", "cold_weight_byte"
 _BY_OPERATION = frozenset({"elementwise", "copy", "pool", "norm"})
-_IMAGE_CHS = 16  # fewer are read as a plain map, not in blocks
 _USUAL_WINDOWS = (3, 5)  # larger ones are rare: they share their numbers
 _PS_PER_MS = 1e9
 _FOLDED = frozenset({"batch_norm", "scale", "bias"})  # into weights: they take no time
@@ -30,32 +29,44 @@ class KernelTerms:
     Attributes:
         kinds: none of the numbers is negative; ``generic`` stands for kinds that are not there.
         block: channels that a convolution works on together; fewer take as long.
+        align: channels of a convolution that are no multiple of this are worked on one by one.
         cache_bytes: weights of a network within this stay in the cache between two runs; reading the others
             takes ``cold_weight_byte`` more.
     """
 
     kinds: dict[str, dict[str, float]] = field(default_factory=dict)
     block: int = 1
+    align: int = 1
     cache_bytes: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.block < 1 or self.cache_bytes < 0:
-            raise ValueError("block must be at least 1, and cache_bytes not negative")
+        if min(self.block, self.align) < 1 or self.cache_bytes < 0:
+            raise ValueError("block and align must be at least 1, and cache_bytes not negative")
         if any(number < 0 for terms in self.kinds.values() for number in terms.values()):
             raise ValueError("terms must not be negative")
         if self.kinds and GENERIC not in self.kinds:
             raise ValueError(f"terms need the kind {GENERIC!r}")
 
 
-def term_kind(kernel: Kernel) -> str:
-    """Return what terms tell kernels apart by: the kind, with the operation or window where a kind has several."""
+def term_kind(kernel: Kernel, terms: KernelTerms) -> str:
+    """Return what terms tell kernels apart by: the kind, with operation, window or layout where it has several."""
     if kernel.kind in _BY_OPERATION:
         return f"{kernel.kind} {kernel.ops[0]}"
-    if kernel.kind == "conv" and kernel.in_chs < _IMAGE_CHS:
-        return "conv_image"
+    if not kernel.kind.startswith("conv"):
+        return kernel.kind
+    if kernel.groups == 1 and kernel.in_chs < terms.block:
+        return f"{kernel.kind} image"  # reads a plain map
+    window = ""
     if kernel.kind in ("conv", "conv_dw") and kernel.kernel_size in _USUAL_WINDOWS:
-        return f"{kernel.kind} {kernel.kernel_size}x{kernel.kernel_size}{' s2' if kernel.stride > 1 else ''}"
-    return kernel.kind
+        window = f" {kernel.kernel_size}x{kernel.kernel_size}{' s2' if kernel.stride > 1 else ''}"
+    return f"{kernel.kind}{window}" if _in_blocks(kernel, terms) else f"{kernel.kind} plain"
+
+
+def _in_blocks(kernel: Kernel, terms: KernelTerms) -> bool:
+    """Whether a convolution works on blocks of channels, by the rule of `nas.cost.layout`."""
+    if kernel.groups == 1 or kernel.groups == kernel.in_chs == kernel.out_chs:
+        return kernel.in_chs % terms.align == 0
+    return not any(chs // kernel.groups % terms.block for chs in (kernel.in_chs, kernel.out_chs))
 
 
 def quantities(kernel: Kernel, bytes_per_element: int, block: int) -> dict[str, float]:
@@ -79,7 +90,7 @@ def quantities(kernel: Kernel, bytes_per_element: int, block: int) -> dict[str, 
 
 def terms_ms(kernel: Kernel, terms: KernelTerms, bytes_per_element: int) -> tuple[float, float, float]:
     """Return launch, work, and what weights take on top when they are not in the cache, in milliseconds."""
-    numbers = terms.kinds.get(term_kind(kernel), terms.kinds[GENERIC])
+    numbers = terms.kinds.get(term_kind(kernel, terms), terms.kinds[GENERIC])
     found = quantities(kernel, bytes_per_element, terms.block)
     cold_ps = numbers.get(COLD, 0.0) * found.pop(COLD, 0.0)
     launch_us = numbers.get(LAUNCH, 0.0) * found.pop(LAUNCH)

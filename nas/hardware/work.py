@@ -88,7 +88,11 @@ def cold_ms(kernel: Kernel, profile: HardwareProfile) -> float:
 
 def is_covered(kernel: Kernel, profile: HardwareProfile) -> bool:
     """Say whether the profile has numbers for this kind of kernel."""
-    return kernel.kind in profile.kernels if profile.terms is None else term_kind(kernel) in profile.terms.kinds
+    return (
+        kernel.kind in profile.kernels
+        if profile.terms is None
+        else term_kind(kernel, profile.terms) in profile.terms.kinds
+    )
 
 
 def kernel_ms(

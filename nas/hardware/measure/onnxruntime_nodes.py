@@ -41,6 +41,7 @@ _NAMES = {
     **{"Erf": "erf", "Tanh": "tanh", "Exp": "exp", "Neg": "neg", "Abs": "abs", "Reciprocal": "reciprocal"},
     **{"LayerNormalization": "layer_norm", "BatchNormalization": "batch_norm", "InstanceNormalization": "group_norm"},
 }
+_RESIZES = {"linear": "bilinear", "cubic": "bicubic"}
 _WARMUP = 2
 _MIN_RUNS = 8
 _MAX_RUNS = 300
@@ -212,6 +213,9 @@ def _signature(node: Any, profile: dict[str, Any], weights: set[str]) -> Signatu
         return SIGNATURES.copy(prod(inputs[0]))
     if kind in _COPIES:
         return SIGNATURES.copy(sum(map(prod, outputs)))
+    if kind == "Resize":
+        mode = attributes.get("mode", b"nearest").decode()
+        return SIGNATURES.other(f"upsample_{_RESIZES.get(mode, mode)}", result)
     if kind == "SkipLayerNormalization":
         return SIGNATURES.other("layer_norm", result, ("add",))
     return SIGNATURES.other(_NAMES.get(kind, kind), result)
