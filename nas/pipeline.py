@@ -98,6 +98,7 @@ def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) ->
     from nas.export.run import export_run
     from nas.export.winner import describe_winner
     from nas.report import write_report
+    from nas.report.card import write_card
     from nas.search.engine import search
 
     started = time.perf_counter()
@@ -114,6 +115,7 @@ def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) ->
     ended = time.perf_counter()
     result["seconds"] |= {"export": round(ended - exporting, 2), "total": round(ended - started, 2)}
     run.write_json(runs.RESULT, result)
+    write_card(run.path)
     page, _ = write_report(run.path)
     watch.progress("export", 1, 1)
     return Outcome(run.path, result, page)

@@ -46,6 +46,7 @@ def install(path: Path, selection: Selection, watch: Watch) -> None:
     from nas.blocks.user import load_run_blocks
     from nas.export.winner import describe_winner
     from nas.report import write_report
+    from nas.report.card import write_card
 
     load_run_blocks(path)
     config = read_config(path / runs.CONFIG)
@@ -56,6 +57,7 @@ def install(path: Path, selection: Selection, watch: Watch) -> None:
             describe_winner(path)
         except NasError as error:  # a block from a file of the user's may need more than that file
             watch.say(f"winner   not described for timm: {error}")
+        write_card(path)
         write_report(path)
 
 

@@ -15,6 +15,7 @@ from nas.errors import NasError
 from nas.export.formats import ModelFacts
 from nas.export.silence import silent
 from nas.export.torch import exported
+from nas.export.usage import CHANNELS_FIRST, Snippet, python
 from nas.hardware.measure.convert import first_line
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class ExecutorchExporter:
         """Open `path` in ExecuTorch's runtime."""
         return open_program(path)
 
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        return program_snippet(path, facts)
+
 
 EXPORTER = ExecutorchExporter()
 
@@ -68,6 +73,17 @@ def lowered(program: ExportedProgram, format_name: str) -> bytes:
             return bytes(edge.to_executorch().buffer)
         except Exception as error:  # a compiler with many ways to fail
             raise NasError(f"{format_name}: the network cannot be lowered: {first_line(error)}") from error
+
+
+def program_snippet(path: str, facts: ModelFacts) -> Snippet:
+    """Return the lines that run the program at `path`."""
+    return python(
+        "torch, executorch.runtime as et",
+        facts,
+        f'network = et.Runtime.get().load_program("{path}").load_method("forward")',
+        f"logits = network.execute([torch.from_numpy({CHANNELS_FIRST})])[0]",
+        "print(logits.argmax().item())",
+    )
 
 
 def open_program(path: Path) -> Run:

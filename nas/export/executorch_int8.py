@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from nas import runs, torch_compat
 from nas.errors import NasError, UserError
-from nas.export.executorch import lowered, open_program
+from nas.export.executorch import lowered, open_program, program_snippet
 from nas.export.formats import ModelFacts
 from nas.export.silence import silent
 from nas.export.torch import exported
+from nas.export.usage import Snippet
 from nas.hardware.measure.convert import first_line
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class ExecutorchInt8Exporter:
     def load_plain(self, path: Path) -> None:  # noqa: ARG002
         """Return nothing: a program holds XNNPACK's kernels and no others."""
         return
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        return program_snippet(path, facts)
 
 
 EXPORTER = ExecutorchInt8Exporter()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from nas.export.usage import Snippet
     from nas.space.architecture import Architecture
 
     Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -103,6 +104,15 @@ class Exporter(Protocol):
 
     def load(self, path: Path) -> Run:
         """Open a written file in the format's own runtime."""
+        ...
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run a written file: five at most, from a photo to the number of its class.
+
+        Args:
+            path: of the file, as the lines shall call it.
+            facts: what was written into it.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from nas import runs
 from nas.errors import NasError
 from nas.export.formats import ModelFacts
+from nas.export.usage import CHANNELS_FIRST, Snippet, python
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,6 +55,10 @@ class OnnxExporter:
         """Open `path` in ONNX Runtime with one thread."""
         return open_session(path)
 
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        return onnx_snippet(path, facts)
+
 
 EXPORTER = OnnxExporter()
 
@@ -73,6 +78,17 @@ def proto_of(module: nn.Module, facts: ModelFacts) -> Any:
         proto.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(proto, full_check=True)
     return proto
+
+
+def onnx_snippet(path: str, facts: ModelFacts) -> Snippet:
+    """Return the lines that run the ONNX file at `path`."""
+    return python(
+        "onnxruntime",
+        facts,
+        f'session = onnxruntime.InferenceSession("{path}")',
+        f'logits = session.run(["logits"], {{"image": {CHANNELS_FIRST}}})[0]',
+        "print(logits.argmax())",
+    )
 
 
 def open_session(path: Path, *, optimise: bool = True) -> Run:

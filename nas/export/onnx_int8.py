@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from nas import runs
 from nas.errors import NasError, UserError
 from nas.export.formats import ModelFacts
-from nas.export.onnx import OnnxExporter, open_session
+from nas.export.onnx import OnnxExporter, onnx_snippet, open_session
 from nas.export.silence import silent
+from nas.export.usage import Snippet
 from nas.hardware.measure.convert import first_line
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class OnnxInt8Exporter:
     def load_plain(self, path: Path) -> Run:
         """Open `path` in ONNX Runtime without rewriting: it rounds, and computes in floating point."""
         return open_session(path, optimise=False)
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        return onnx_snippet(path, facts)
 
 
 EXPORTER = OnnxInt8Exporter()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from nas.export.folder import write_folder
 from nas.export.formats import ModelFacts
 from nas.export.onnx import open_session, proto_of
+from nas.export.usage import Snippet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,8 +49,17 @@ class TensorrtExporter:
         """Open the folder's ONNX in ONNX Runtime."""
         return open_session(path / MODEL)
 
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:  # noqa: ARG002
+        """Return the lines that run the folder at `path`."""
+        return device_snippet(path)
+
 
 EXPORTER = TensorrtExporter()
+
+
+def device_snippet(path: str) -> Snippet:
+    """Return the lines that take the folder at `path` to a device, and build and time the engine there."""
+    return Snippet(f"scp -r {path} DEVICE:\nssh DEVICE {PurePosixPath(path).name}/{SCRIPT}", "sh")
 
 
 def documents(proto: Any, module: nn.Module, facts: ModelFacts, precisions: tuple[str, ...]) -> dict[str, bytes]:

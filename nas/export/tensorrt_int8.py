@@ -14,7 +14,8 @@ from nas.export.folder import write_folder
 from nas.export.formats import ModelFacts
 from nas.export.onnx import open_session
 from nas.export.onnx_int8 import quantised
-from nas.export.tensorrt import MODEL, documents
+from nas.export.tensorrt import MODEL, device_snippet, documents
+from nas.export.usage import Snippet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,6 +60,10 @@ class TensorrtInt8Exporter:
     def load_plain(self, path: Path) -> Run:
         """Open the folder's ONNX in ONNX Runtime without rewriting: it rounds, and computes in floating point."""
         return open_session(path / MODEL, optimise=False)
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:  # noqa: ARG002
+        """Return the lines that run the folder at `path`."""
+        return device_snippet(path)
 
 
 EXPORTER = TensorrtInt8Exporter()

@@ -16,6 +16,7 @@ from nas.errors import NasError
 from nas.export.flatbuffer import sealed
 from nas.export.formats import ModelFacts
 from nas.export.silence import silent
+from nas.export.usage import CHANNELS_LAST, Snippet, python
 from nas.hardware.measure.convert import first_line
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ class TfliteExporter:
     def load(self, path: Path) -> Run:
         """Open `path` in LiteRT with one thread."""
         return open_interpreter(path)
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        return python(
+            "ai_edge_litert.interpreter as litert",
+            facts,
+            f'network = litert.Interpreter("{path}").get_signature_runner()',
+            f'print(network(image={CHANNELS_LAST})["logits"].argmax())',
+        )
 
 
 EXPORTER = TfliteExporter()

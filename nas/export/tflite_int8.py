@@ -19,6 +19,7 @@ from nas.export.flatbuffer import sealed
 from nas.export.formats import ModelFacts
 from nas.export.silence import silent
 from nas.export.tflite import converted, open_interpreter
+from nas.export.usage import Snippet, python
 from nas.hardware.measure.convert import first_line
 
 if TYPE_CHECKING:
@@ -66,6 +67,17 @@ class TfliteInt8Exporter:
     def load_plain(self, path: Path) -> Run:
         """Open `path` in LiteRT with its own kernels."""
         return open_interpreter(path, plain=True)
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        integers = "np.clip(np.round(image[None] / scale) + zero, -128, 127).astype(np.int8)"
+        return python(
+            "ai_edge_litert.interpreter as litert",
+            facts,
+            f'network = litert.Interpreter("{path}").get_signature_runner()',
+            'scale, zero = network.get_input_details()["image"]["quantization"]',
+            f'print(network(image={integers})["logits"].argmax())',
+        )
 
 
 EXPORTER = TfliteInt8Exporter()

@@ -19,6 +19,7 @@ from nas.errors import NasError
 from nas.export.folder import write_folder
 from nas.export.formats import ModelFacts
 from nas.export.timm_module import NAME, module_source
+from nas.export.usage import PHOTO, Snippet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +61,18 @@ class TimmExporter:
     def load(self, path: Path) -> Run:
         """Return a function that loads `path` with timm in a process of its own and runs images through it."""
         return lambda images: _run_apart(path, images)
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the folder at `path`."""
+        lines = [
+            "import sys, timm, PIL.Image",
+            f'sys.path.insert(0, "{path}"); import {NAME}',
+            f'network = timm.create_model("local-dir:{path}", pretrained=True).eval()',
+            "prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(network))",
+            f'print(network(prepare(PIL.Image.open("{PHOTO}").convert("RGB"))[None]).argmax().item())',
+        ]
+        known = facts.architecture is not None and published_name(facts.architecture) is not None
+        return Snippet("\n".join(line for line in lines if not (known and NAME in line)))
 
 
 EXPORTER = TimmExporter()

@@ -16,6 +16,7 @@ from nas import runs
 from nas.errors import NasError
 from nas.export.formats import ModelFacts
 from nas.export.silence import silent
+from nas.export.usage import CHANNELS_FIRST, Snippet, python
 from nas.hardware.measure.convert import first_line
 
 if TYPE_CHECKING:
@@ -65,6 +66,16 @@ class TorchExporter:
                 return module(torch.as_tensor(images)).numpy()
 
         return run  # type: ignore[return-value]  # a program gives what it was exported to give
+
+    def snippet(self, path: str, facts: ModelFacts) -> Snippet:
+        """Return the lines that run the file at `path`."""
+        return python(
+            "torch",
+            facts,
+            f'network = torch.export.load("{path}").module()',
+            f"logits = network(torch.from_numpy({CHANNELS_FIRST}))",
+            "print(logits.argmax().item())",
+        )
 
 
 EXPORTER = TorchExporter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nas import runs
+from nas.export.formats import ModelFacts
 from nas.export.run import model_facts, read_result, run_data
 from nas.export.timm import documents
 
@@ -16,11 +17,18 @@ def describe_winner(run_dir: Path) -> None:
         UserError: if the run has no winner.
         NasError: if a block's source cannot stand alone.
     """
+    for name, text in documents(winner_facts(run_dir)).items():
+        runs.write_atomic(run_dir / "winner" / name, text.encode())
+
+
+def winner_facts(run_dir: Path) -> ModelFacts:
+    """Return what files say about the winner of a run.
+
+    Raises:
+        UserError: if the run has no winner.
+    """
     from nas.artefacts import load_winner
 
-    folder = run_dir / "winner"
-    architecture, _ = load_winner(folder)
+    architecture, _ = load_winner(run_dir / "winner")
     result = read_result(run_dir)
-    facts = model_facts(run_data(result, architecture), architecture, result)
-    for name, text in documents(facts).items():
-        runs.write_atomic(folder / name, text.encode())
+    return model_facts(run_data(result, architecture), architecture, result)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nas.report import words
 from nas.report.architecture_chart import architecture_data
 from nas.report.facts import RunFacts
@@ -38,13 +41,18 @@ def _architecture(run: RunFacts) -> str:
     document = run.winner_document.get("architecture")
     if not document:
         return ""
+    size = document["resolution"]
+    return f"## The winner\n\nInput {size} × {size}.\n\n{architecture_table(document)}"
+
+
+def architecture_table(document: Mapping[str, Any]) -> str:
+    """Return an architecture as a Markdown table, one row a block."""
     rows = tuple(
         (frame.name if i == 0 else "", box.kind, box.numbers, box.shape)
         for frame in architecture_data(document)
         for i, box in enumerate(frame.blocks)
     )
-    table = to_markdown(Table(("stage", "block", "numbers", "output"), rows, left=4))
-    return f"## The winner\n\nInput {document['resolution']} × {document['resolution']}.\n\n{table}"
+    return to_markdown(Table(("stage", "block", "numbers", "output"), rows, left=4))
 
 
 def _kernels(run: RunFacts) -> str:
