@@ -29,7 +29,7 @@ SPREAD = 1.0  # how far a number strays from that of all kinds, relative
 FLOOR = 0.05  # of what would explain a kernel by this term alone: least unit to stray in
 PROBE_MS, PROBE_SPREAD_MS = 1.5e-3, 1e-3
 INTERCEPT_MS, INTERCEPT_SPREAD_MS = 5e-3, 5e-3
-CACHE_BYTES = 1 << 22  # of the caches of a core, chosen by networks left out; half and twice came out alike
+CACHE_BYTES = 1 << 22  # of weights that stay in a core's caches: least error on networks left out (docs/log.md)
 _POOLED_NOISE = 0.1
 _DISTURBED = (0.85, 1.2)  # of a network's latency over its kernels' sum; outside, other processes spoilt the kernels
 
