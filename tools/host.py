@@ -26,7 +26,7 @@ from nas.hardware.measure.onnxruntime_nodes import NodeTime, measure_nodes
 from tools.check_kernels import randomise_norms
 from tools.host_networks import HostNetwork, host_networks
 
-SECONDS = 1.0  # of measuring a network, half of it node by node
+SECONDS = 0.8  # of measuring a network, half of it node by node
 ROUNDS = 2
 DEFAULT_CACHE = Path("runs") / "host-cpu.measurements.jsonl"
 
