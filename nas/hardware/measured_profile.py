@@ -139,7 +139,7 @@ def measured_profile(
         macs_only=errors(line, measured),
         range_ms=(min(measured), max(measured)),
         others=_foreign(fitter, found),
-        note=_note(found),
+        note=_note(found, by_terms=by_terms),
     )
     if by_terms:
         fitted = with_terms(start, _terms_problem(start, found.timed).fit())
@@ -227,9 +227,13 @@ def _foreign(fitter: Fitter, found: Evidences) -> tuple[EvidenceGroup, ...]:
     return (group,)
 
 
-def _note(found: Evidences) -> str:
+def _note(found: Evidences, *, by_terms: bool) -> str:
     noise = "" if found.noise is None else f"A reference network measured in between varied by {found.noise:.1%}. "
-    return f"{noise}{len(found.parts)} kernels and blocks take part in every fit. {found.note}".strip()
+    if by_terms:
+        fitted_to = f"Fitted to {sum(network.reported for network in found.timed)} kernels timed in these networks."
+    else:
+        fitted_to = f"{len(found.parts)} kernels and blocks take part in every fit."
+    return f"{noise}{fitted_to} {found.note}".strip()
 
 
 def _macs(sample: MeasuredNetwork) -> float:
