@@ -5,8 +5,8 @@
 
 The search sees the validation accuracy after 12 epochs; what it found best is scored by the test accuracy after 200
 epochs, mean of several trainings. With a device, only cells that were measured on it count, and the limit is a
-quantile of their latencies: reported are the regret (validation accuracy of the best feasible cell less that of the best found)
-and, with few MACs as second goal, the hypervolume, in % of that of all feasible cells.
+quantile of their latencies: reported are the regret (validation accuracy of the best feasible cell less that of the
+best found) and, with few MACs as second goal, the hypervolume, in % of that of all feasible cells.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument("--device", metavar="COLUMN", help="search under latencies measured on it, e.g. hwnb_edgetpu")
     parser.add_argument("--samplers", nargs="+", choices=tuple(SAMPLERS), default=tuple(SAMPLERS), metavar="NAME")
     parser.add_argument("--seeds", type=int, help="searches per sampler (default 30; with a device 10)")
-    parser.add_argument("--evaluations", type=int, help="of each search (default 150; with a device 20)")
+    parser.add_argument("--evaluations", type=int, help="of each search (default 150; with a device 50)")
     options = parser.parse_args()
     try:
         table = read_table()
@@ -176,7 +176,7 @@ def main() -> int:
     if options.device is None:
         best_accuracy(table, options.samplers, options.seeds or 30, options.evaluations or 150)
     else:
-        under_limit(table, options.device, options.samplers, options.seeds or 10, options.evaluations or 20)
+        under_limit(table, options.device, options.samplers, options.seeds or 10, options.evaluations or 50)
     return 0
 
 

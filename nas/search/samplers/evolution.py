@@ -14,7 +14,7 @@ import numpy as np
 
 from nas import pareto
 from nas.search.samplers.base import History
-from nas.search.samplers.moves import crossed, first_open, mutated, starting_point
+from nas.search.samplers.moves import crossed, first_open, mutated, random_point, starting_point
 from nas.search.samplers.task import Point, Task
 
 # Small populations matter more than the algorithm at the few hundred evaluations that a search can afford.
@@ -26,8 +26,8 @@ _CROSSOVER_SHARE = 0.5
 def propose(task: Task, history: History, rng: random.Random) -> Point:
     """Propose a child of the population, or a starting point while that is too small."""
     known = len(history.points)
-    if known < POPULATION:
-        return starting_point(task, known + len(history.running), rng)
+    if known < POPULATION:  # a population needs variety more than a good start
+        return random_point(task, rng) if task.costs_matter else starting_point(task, known, rng)
     keep = sorted({*pareto.front(history.scores), *range(known - POPULATION, known)})
     population = [history.points[i] for i in keep]
     scores = [history.scores[i] for i in keep]

@@ -25,6 +25,7 @@ from nas.search.samplers.moves import crossed, mutated, random_point, starting_p
 from nas.search.samplers.task import Point, Task
 
 _STARTS = 10
+_DEAR_STARTS = 20  # where more is simply better: the surrogate would settle too soon on what it saw first
 _ROUNDS = 3
 _DRAWN = 50  # architectures per round
 _TRIES = 3  # draws for each of them
@@ -36,7 +37,7 @@ _MOST = 300  # evaluations that the surrogate is fitted to
 def propose(task: Task, history: History, rng: random.Random) -> Point:
     """Propose the architecture with the highest expected gain, or a starting point while little is known."""
     known = len(history.points) + len(history.running)
-    if len(history.points) < _STARTS:
+    if len(history.points) < (_STARTS if task.costs_matter else _DEAR_STARTS):
         return starting_point(task, known, rng)
     if known % 2 == 0:
         return local.propose(task, history, rng)
