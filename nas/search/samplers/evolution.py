@@ -29,7 +29,7 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
     if known < POPULATION:  # a population needs variety more than a good start
         return random_point(task, rng) if task.costs_matter else starting_point(task, known, rng)
     keep = sorted({*pareto.front(history.scores), *range(known - POPULATION, known)})
-    population = [history.points[i] for i in keep]
+    population: list[Point] = [history.points[i] for i in keep]
     scores = [history.scores[i] for i in keep]
     ranks, room = pareto.ranks(scores), crowding(scores)
 
