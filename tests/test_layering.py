@@ -24,7 +24,7 @@ LAYERS = (
     {"search"},
     {"compress", "export"},
     {"report", "calibration", "compressing", "host", "networks", "prediction", "profiling", "survey", "verifying"},
-    {"pipeline", "selecting", "status", "winners"},
+    {"pipeline", "selecting", "specialising", "status", "winners"},
     {"cli", "__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

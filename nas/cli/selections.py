@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,15 @@ from nas.report.tables import networks_table, shortlist, to_text
 from nas.search.objective import feasible
 
 if TYPE_CHECKING:
-    from nas.search.objective import Constraints
+    from nas.search.candidate import Candidate
+    from nas.search.objective import Constraints, Metrics
     from nas.selecting import Contender, Selection
+    from nas.specialising import Transfer
 
 
 def selection_text(path: Path, selection: Selection, *, written: bool) -> str:
     """Say what was compared, what wins, and what to do next."""
-    table = to_text(networks_table(shortlist([_facts(c, selection) for c in selection.contenders])))
+    table = to_text(networks_table(shortlist([_contender_row(c, selection) for c in selection.contenders])))
     winner, slack = selection.winner, 100 * selection.accuracy_slack
     lines = [table, "", _COMPARED if selection.trained else _SHARED, ""]
     lines.append(f"rule     {selection.select}, slack {slack:g} points; {limits_text(selection.constraints)}")
@@ -47,6 +50,21 @@ def selection_document(selection: Selection) -> dict[str, Any]:
         "winner": _row(selection.winner, selection),
         "contenders": [_row(c, selection) for c in selection.contenders],
     }
+
+
+def transfer_text(made: Transfer) -> str:
+    """Say what of a run is left on another target, and show the front there."""
+    target, kept = made.config.target, len(made.candidates)
+    lines = [
+        f"source   {made.source}: {made.scored} candidates scored, {made.runnable} of them can run on {target}",
+        f"budget   {limits_text(made.config.constraints)}{' (derived)' if made.config.derived else ''}: {kept} keep it",
+    ]
+    if made.favourite is None:
+        return "\n".join(lines)
+    rows = [_facts(_called(c), c.digest, c.metrics, "front") for c in made.front]
+    table = to_text(networks_table(shortlist(rows)))
+    note = f"{made.config.select} would name {_called(made.favourite)}, by accuracies with shared weights."
+    return "\n".join([*lines, "", table, "", note])
 
 
 _COMPARED = (
@@ -82,24 +100,35 @@ def _row(contender: Contender, selection: Selection) -> dict[str, Any]:
     }
 
 
-def _facts(contender: Contender, selection: Selection) -> NetworkFacts:
-    metrics = contender.metrics
+def _called(candidate: Candidate) -> str:
+    """Return a known design's own name, else its number."""
+    kind, _, name = candidate.source.partition(":")
+    return name if kind == "seed" else f"candidate-{candidate.number}"
+
+
+def _contender_row(contender: Contender, selection: Selection) -> NetworkFacts:
     role: Role = "finalist" if selection.trained else "front"
     if contender.known and selection.trained:
         role = "baseline"
     if contender.digest == selection.winner.digest:
         role = "winner"
+    facts = _facts(contender.name, contender.digest, contender.metrics, role)
+    within = feasible(contender.metrics, selection.constraints)
+    return replace(facts, test_accuracy=contender.test_accuracy, feasible=within)
+
+
+def _facts(name: str, digest: str, metrics: Metrics, role: Role) -> NetworkFacts:
     return NetworkFacts(
-        name=contender.name,
+        name=name,
         role=role,
-        digest=contender.digest,
+        digest=digest,
         macs=metrics.macs,
         params=metrics.params,
         latency_ms=metrics.latency_ms,
         latency_interval_ms=None,
         peak_memory_bytes=metrics.peak_memory_bytes,
         search_accuracy=metrics.accuracy,
-        test_accuracy=contender.test_accuracy,
+        test_accuracy=None,
         accuracy_per_gmac=metrics.accuracy_per_gmac,
-        feasible=feasible(metrics, selection.constraints),
+        feasible=True,
     )

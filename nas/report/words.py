@@ -131,6 +131,7 @@ def course(run: RunFacts) -> Pairs:
     versions: Mapping[str, Any] = run.result.get("versions") or {}
     pairs = [
         ("search space", run.text("space")),
+        ("specialised from", run.text("specialised_from")),
         ("sampler", run.text("sampler")),
         ("winner chosen by", _selection(run)),
         ("seed", run.text("seed")),

@@ -73,6 +73,7 @@ class SearchConfig:
         measure: where the finalists are measured before one wins; None trusts the predictions.
         warm_start: the checkpoint of timm's that the supernet starts from; None starts from random weights.
         blocks: digest of the file of block families that lies in the run as ``blocks.py``; None if there is none.
+        specialised_from: the run whose candidates and supernet this one took over; None if it began with nothing.
     """
 
     target: str
@@ -92,6 +93,7 @@ class SearchConfig:
     warm_start: WarmStart | None = None
     measure: MeasureOrder | None = None
     blocks: str | None = None
+    specialised_from: str | None = None
 
     @property
     def root(self) -> Path | None:

@@ -87,7 +87,8 @@ def plan(wishes: Wishes) -> SearchConfig:
     if constraints.params is None:  # what does not fit on the chip is not in the restricted space
         constraints = replace(constraints, params=where.restriction.max_params)
     # Asked once and thrown away: an impossible budget should fail here, not after the supernet is trained.
-    Study(left, constraints, target.metrics, seed=wishes.seed, seeds=where.seeds).ask()
+    # What is feasible does not depend on the sampler, and the random one is the quickest to say that nothing is.
+    Study(left, constraints, target.metrics, sampler_name="random", seed=wishes.seed, seeds=where.seeds).ask()
     return SearchConfig(
         target=absolute_yaml(wishes.target),
         space=absolute_yaml(name),

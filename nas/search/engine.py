@@ -145,6 +145,8 @@ def _explore(
     # Ray's workers run in folders of their own.
     spec = SupernetSpec(where.full, weights.absolute(), config.data, config.root, config.seed, own_blocks(where.full))
     watch.progress("search", study.counts.evaluated, wanted, "starting workers")
+    if study.counts.evaluated + study.counts.failed >= wanted:  # starting workers takes longer than all that is left
+        return study
     outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
     if outcome == "interrupted":
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")

@@ -57,6 +57,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "data": config.data,
         "data_root": config.data_root,
         "seed": config.seed,
+        "specialised_from": config.specialised_from,
         "versions": versions(),
         "budget": {
             **schema.to_dict(config.constraints),

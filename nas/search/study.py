@@ -106,6 +106,7 @@ class Study:
         self._macs_count = macs_count
         self._optuna = new_study(space.name, macs_count=macs_count)
         self._next = 0  # the number of the next proposal
+        self._first = 0  # that of the study's own first one: candidates taken over from another run come before it
         self._accepted = -1  # the number of the last proposal that was accepted
         self._told_infeasible = 0  # since then
         self._infeasible = 0
@@ -234,11 +235,12 @@ class Study:
         """Draw one proposal: a seed, the sampler's, or (when the sampler's are passed over) one of our own."""
         sampler = samplers.make_sampler(self._sampler_name, self._task, self._seed_of(number))
         source = SAMPLED
-        if number < len(self._seeds):
-            name, architecture = self._seeds[number]
+        own = number - self._first
+        if own < len(self._seeds):
+            name, architecture = self._seeds[own]
             source = f"seed:{name}"
             sampler = samplers.Fixed(self.space.encode(architecture), sampler)
-        elif (tries := number - max(self._accepted, len(self._seeds) - 1) - 1) >= _PATIENCE:
+        elif (tries := number - max(self._accepted, self._first + len(self._seeds) - 1) - 1) >= _PATIENCE:
             pulls = tries % (_MAX_PULLS + 1)
             sampler = samplers.Fixed(self.space.encode(self._explore(number, pulls)), sampler)
         self._optuna.sampler = sampler
@@ -298,6 +300,8 @@ class Study:
         self._known.add(digest)
         self._note_tightest(candidate.metrics)
         self._next = max(self._next, candidate.number + 1)
+        if search.get("from_run"):
+            self._first = max(self._first, candidate.number + 1)
         self._infeasible = max(self._infeasible, search["infeasible"])
         self._duplicates = max(self._duplicates, search["duplicates"])
         if candidate.state == "infeasible":

@@ -93,10 +93,12 @@ def sample_metrics(space: SearchSpace, target: Target) -> list[Metrics]:
 def derive_latency_ms(sampled: Sequence[Metrics]) -> float:
     """Return a latency budget that asks for something: 40 % of the sampled architectures keep it.
 
-    The figure is rounded to two digits.
+    The figure is rounded to two digits, to more where the latencies hardly differ.
     """
     latencies = sorted(m.latency_ms for m in sampled)
-    return float(f"{latencies[int(DERIVED_QUANTILE * len(latencies))]:.2g}")
+    wanted, least = (latencies[int(share * len(latencies))] for share in (DERIVED_QUANTILE, DERIVED_QUANTILE / 2))
+    rounded = (float(f"{wanted:.{digits}g}") for digits in range(2, 7))
+    return next((limit for limit in rounded if limit >= least), wanted)
 
 
 def feasible_share(sampled: Sequence[Metrics], constraints: Constraints) -> float:

@@ -232,3 +232,24 @@ def test_a_study_that_must_wait_says_so():
         study.ask()
     study.tell(first, Evaluation(0.5, None, 0.0))
     assert study.ready
+
+
+def test_candidates_taken_over_from_another_run_come_before_the_seeds(tmp_path):
+    space = toy.ToySpace()
+    with RunDirectory.create(tmp_path, "first") as run:
+        advance(make(run), 6)
+        lines = [json.loads(line) for line in run.file(runs.CANDIDATES).read_text().splitlines()]
+    taken = [{**c, "search": {**c["search"], "from_run": "first"}} for c in lines if c["state"] == "complete"]
+    known = {c["digest"] for c in taken}
+    wide = (space.decode({**space.encode(space.smallest()), "l0.width": 4, "l0.kernel": k}) for k in toy.KERNELS)
+    named = tuple((f"wide-{i}", a) for i, a in enumerate(a for a in wide if a.digest not in known))[:2]
+    assert len(named) == 2
+    with RunDirectory.create(tmp_path, "second") as run:
+        run.write_text(runs.CANDIDATES, "".join(json.dumps(c) + "\n" for c in taken))
+        study = advance(make(run, space=toy.ToySpace(named=named)), 8)
+        new = study.candidates[len(taken) :]
+        assert [c.source for c in new][:2] == ["seed:wide-0", "seed:wide-1"]
+        assert new[0].number == max(c["number"] for c in taken) + 1
+        resumed = make(run, space=toy.ToySpace(named=named))
+        assert proposals(resumed) == proposals(study)
+        assert advance(resumed, 9).candidates[-1].source == "sampler"
