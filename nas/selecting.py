@@ -179,4 +179,7 @@ def _nothing(path: Path, scored: Sequence[Contender], constraints: Constraints) 
         return UserError(f"{path}: no candidate was scored yet, so there is nothing to select from")
     limits = ", ".join(f"{name} <= {limit:g}" for name, limit in constraints.limits.items())
     least = ", ".join(f"{n} {min(float(getattr(c.metrics, n)) for c in scored):.4g}" for n in constraints.limits)
-    return UserError(f"{path}: none of the {len(scored)} scored networks keeps {limits}; the least of each: {least}")
+    return UserError(
+        f"{path}: none of the {len(scored)} scored networks keeps {limits}; the least of each: {least}; "
+        "allow more, or search on with: nas specialise RUN --evaluations 100 and these limits"
+    )

@@ -94,6 +94,7 @@ def transfer(path: Path, order: Order) -> Transfer:
         InfeasibleError: if no architecture of the space keeps the budget.
     """
     torch_compat.prepare()
+    path = path if path.name not in ("", "..") else path.resolve()  # the new run is called after it and lies beside it
     from nas.search.target import load_target, search_field
     from nas.space.space import load_space
 
@@ -135,7 +136,7 @@ def specialise(made: Transfer, name: str | None, watch: Watch) -> Outcome:
     for format_name in made.config.formats:
         exporter(format_name)  # an unknown format should fail before hours of work
     _tell_of_supernet(made, watch)
-    folder = made.source.absolute().parent
+    folder = made.source.parent
     with RunDirectory.create(folder, name or runs.free_name(folder, _stem(made))) as run:
         if (made.source / runs.BLOCKS).is_file():
             shutil.copyfile(made.source / runs.BLOCKS, run.file(runs.BLOCKS))
@@ -247,7 +248,7 @@ def _tell_of_supernet(made: Transfer, watch: Watch) -> None:
     config, full = made.config, made.field.full
     data = load_data(config.data, resolution=max(full.resolutions), seed=config.seed, root=config.root)
     key = supernet_key(full, data, config.effort.supernet, config.warm_start)
-    weights = made.source.absolute().parent / FOLDER / f"{key}.safetensors"
+    weights = made.source.parent / FOLDER / f"{key}.safetensors"
     if not weights.is_file():
         watch.say(f"supernet of {made.source} is not in {weights.parent} any more: it is trained anew first")
 
@@ -269,6 +270,6 @@ def _record(candidate: Candidate, made: Transfer) -> dict[str, Any]:
 
 def _stem(made: Transfer) -> str:
     """Return the new run's name as far as it is free: the source's, with the target's where it is another."""
-    name = made.source.absolute().name
+    name = made.source.name
     before = read_config(made.source / runs.CONFIG).target
     return name if before == made.config.target else f"{name}-{Path(made.config.target).stem}"

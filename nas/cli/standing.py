@@ -21,7 +21,7 @@ def status_text(found: Status) -> str:
     if found.stage is not None:
         lines.append(f"stage    {_stage_text(found)}")
     if found.counts is not None:
-        lines += _counts_text(found.counts)
+        lines += _counts_text(found.counts, ended=found.state == "finished")
     if found.best is not None:
         lines.append(f"best     {_best_text(found.best)}")
     if found.elapsed_seconds is not None:
@@ -48,12 +48,13 @@ def _stage_text(found: Status) -> str:
     return f"{found.stage}" if share is None else f"{found.stage}, {percent(share, 0)} done"
 
 
-def _counts_text(counts: Counts) -> list[str]:
+def _counts_text(counts: Counts, *, ended: bool) -> list[str]:
     failed = f", {counts.failed} failed" if counts.failed else ""
     passed_over = f"{counts.infeasible} over budget, {counts.duplicates} seen before{failed}"
     lines = [f"search   {counts.evaluated} of {counts.planned} candidates scored; {passed_over}"]
     if counts.finalists:
-        lines.append(f"finals   {counts.finalists} of at most {counts.planned_finalists} trained or in training")
+        told = "trained" if ended else f"of at most {counts.planned_finalists} trained or in training"
+        lines.append(f"finals   {counts.finalists} {told}")
     return lines
 
 
