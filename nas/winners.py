@@ -33,7 +33,7 @@ _TOLD = ("select", "accuracy_slack", "budget", "winner", "verdict", "verificatio
 
 
 def install(path: Path, selection: Selection, watch: Watch) -> None:
-    """Make the selected network the winner of the run at `path`: its weights, the result, the report.
+    """Make the selected network the winner of the run at `path`: its weights, the result, card and report.
 
     Nothing is exported.
 
@@ -51,12 +51,14 @@ def install(path: Path, selection: Selection, watch: Watch) -> None:
     load_run_blocks(path)
     config = read_config(path / runs.CONFIG)
     with RunDirectory.open(path) as run:
+        document = _document(run.read_json(runs.RESULT), selection, config)
         _exchange(run, _architecture(path, selection.winner.entry))
-        run.write_json(runs.RESULT, _document(run.read_json(runs.RESULT), selection, config))
+        run.write_json(runs.RESULT, document)
         try:
             describe_winner(path)
         except NasError as error:  # a block from a file of the user's may need more than that file
             watch.say(f"winner   not described for timm: {error}")
+        write_card(path)
         write_card(path)
         write_report(path)
 

@@ -130,6 +130,7 @@ def test_a_written_choice_replaces_the_winner_and_keeps_the_former(run: Path) ->
     assert (kept / "export" / "model.onnx").read_text() == "of the former"
     assert not (run / "export").exists()
     assert (run / runs.PAGE).read_bytes() != page
+    assert other.digest in (run / "winner" / "card.json").read_text()
 
     install(run, select_anew(run, Order()), Silent())  # the run's own rule: the former comes back as it was
     assert load_winner(run / "winner")[0].digest == former["winner"]["digest"]
