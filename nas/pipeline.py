@@ -109,13 +109,15 @@ def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) ->
         describe_winner(run.path)
     except NasError as error:  # a block from a file of the user's may need more than that file
         watch.say(f"winner   not described for timm: {error}")
-    verifications = export_run(run.path, config.formats)
+    try:
+        verifications = export_run(run.path, config.formats)
+    finally:
+        write_card(run.path)  # also where one format of several failed
     result = run.read_json(runs.RESULT)
     result["verification"] = [schema.to_dict(v) for v in verifications]
     ended = time.perf_counter()
     result["seconds"] |= {"export": round(ended - exporting, 2), "total": round(ended - started, 2)}
     run.write_json(runs.RESULT, result)
-    write_card(run.path)
     page, _ = write_report(run.path)
     watch.progress("export", 1, 1)
     return Outcome(run.path, result, page)

@@ -43,6 +43,9 @@ class Doubled:
         run = self._real.load(path)
         return lambda images: 2 * run(images)
 
+    def snippet(self, path, facts):
+        return self._real.snippet(path, facts)
+
 
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
@@ -61,6 +64,15 @@ def test_a_format_says_what_it_needs(name: str) -> None:
     assert (chosen.tolerance is None) == isinstance(chosen, Quantizing)
     assert chosen.tolerance is None or 0 < chosen.tolerance < 0.1
     assert not chosen.needs or chosen.extra
+
+
+@QUICK
+def test_the_lines_that_run_a_file_are_few_and_name_it(name: str) -> None:
+    found = exporter(name).snippet("some/place/model", FACTS)
+    assert len(found.text.splitlines()) <= 5
+    assert "some/place/model" in found.text
+    if found.language == "python":
+        compile(found.text, name, "exec")
 
 
 def test_no_two_formats_write_the_same_file() -> None:
