@@ -43,7 +43,9 @@ def test_another_seed_proposes_something_else(name):
 @NAMES
 def test_proposals_are_answers_to_every_question(name):
     space = toy.ToySpace()
-    study = optuna.create_study(directions=("maximize", "minimize"), sampler=make_sampler(name, Task(space, toy.cost, Constraints()), 0))
+    study = optuna.create_study(
+        directions=("maximize", "minimize"), sampler=make_sampler(name, Task(space, toy.cost, Constraints()), 0)
+    )
     for _ in range(25):
         trial = study.ask({n: optuna.distributions.CategoricalDistribution(v) for n, v in space.parameters.items()})
         assert set(trial.params) == set(space.parameters)
