@@ -39,7 +39,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--peak-memory-bytes", type=count, metavar="N", help="activations alive at once, in float32")
     budget.add_argument("--margin", type=share, default=0.0, metavar="F", help="part of the latency kept for its error")
     how = parser.add_argument_group("how to search")
-    how.add_argument("--sampler", metavar="NAME", help="evolution (the default), surrogate, local, nsga2, tpe or random")
+    how.add_argument(
+        "--sampler", metavar="NAME", help="evolution (the default), surrogate, local, nsga2, tpe or random"
+    )
     how.add_argument("--evaluations", type=whole, metavar="N", help="candidates that are scored")
     how.add_argument("--finalists", type=whole, metavar="N", help="candidates that are trained to the end")
     how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
