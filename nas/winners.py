@@ -59,7 +59,6 @@ def install(path: Path, selection: Selection, watch: Watch) -> None:
         except NasError as error:  # a block from a file of the user's may need more than that file
             watch.say(f"winner   not described for timm: {error}")
         write_card(path)
-        write_card(path)
         write_report(path)
 
 
