@@ -29,7 +29,8 @@ SPREAD = 1.0  # how far a number strays from that of all kinds, relative
 FLOOR = 0.05  # of what would explain a kernel by this term alone: least unit to stray in
 PROBE_MS, PROBE_SPREAD_MS = 1.5e-3, 1e-3
 INTERCEPT_MS, INTERCEPT_SPREAD_MS = 5e-3, 5e-3
-CACHE_BYTES = 1 << 22  # of weights that stay in a core's caches: least error on networks left out (docs/log.md)
+# Weights that stay in a core's caches, and what a kernel has near: least error on networks left out (docs/log.md).
+CACHE_BYTES, NEAR_BYTES = 6 << 20, 1 << 20
 _POOLED_NOISE = 0.1
 _DISTURBED = (0.85, 1.2)  # of a network's latency over its kernels' sum; outside, other processes spoilt the kernels
 
@@ -58,7 +59,7 @@ class FittedTerms:
 def empty_terms(rules: FusionRules) -> KernelTerms:
     """Return terms without numbers for an engine with these rules."""
     blocked = rules.blocked or BlockedLayout(1)
-    return KernelTerms({}, blocked.block, blocked.align, CACHE_BYTES)
+    return KernelTerms({}, blocked.block, blocked.align, CACHE_BYTES, NEAR_BYTES)
 
 
 def with_terms(profile: HardwareProfile, fitted: FittedTerms) -> HardwareProfile:
@@ -82,7 +83,7 @@ class TermsProblem:
         """Count what the kernels of `networks` do; `empty` says how the engine works, and has no numbers yet."""
         self.networks = tuple(networks)
         self.empty = empty
-        found = [[quantities(kernel, bytes_per_element, empty.block) for kernel in n.kernels] for n in networks]
+        found = [[quantities(kernel, bytes_per_element, empty) for kernel in n.kernels] for n in networks]
         kinds = [[term_kind(kernel, empty) for kernel in n.kernels] for n in networks]
         self.columns = sorted({(k, t) for ks, qs in zip(kinds, found, strict=True)
                                for k, q in zip(ks, qs, strict=True) for t in q})  # fmt: skip

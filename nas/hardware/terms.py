@@ -30,18 +30,20 @@ class KernelTerms:
         kinds: none of the numbers is negative; ``generic`` stands for kinds that are not there.
         block: channels that a convolution works on together; fewer take as long.
         align: channels of a convolution that are no multiple of this are worked on one by one.
-        cache_bytes: weights of a network within this stay in the cache between two runs; reading the others
-            takes ``cold_weight_byte`` more.
+        cache_bytes: weights of a network within this stay in the cache between two runs (`cold_share`); reading
+            the others takes ``cold_weight_byte`` more.
+        near_bytes: what a kernel reads and writes beyond this takes ``far_byte`` more; 0 if there is no such limit.
     """
 
     kinds: dict[str, dict[str, float]] = field(default_factory=dict)
     block: int = 1
     align: int = 1
     cache_bytes: float = 0.0
+    near_bytes: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.block, self.align) < 1 or self.cache_bytes < 0:
-            raise ValueError("block and align must be at least 1, and cache_bytes not negative")
+        if min(self.block, self.align) < 1 or min(self.cache_bytes, self.near_bytes) < 0:
+            raise ValueError("block and align must be at least 1, and bytes of caches not negative")
         if any(number < 0 for terms in self.kinds.values() for number in terms.values()):
             raise ValueError("terms must not be negative")
         if self.kinds and GENERIC not in self.kinds:
@@ -69,17 +71,21 @@ def _in_blocks(kernel: Kernel, terms: KernelTerms) -> bool:
     return not any(chs // kernel.groups % terms.block for chs in (kernel.in_chs, kernel.out_chs))
 
 
-def quantities(kernel: Kernel, bytes_per_element: int, block: int) -> dict[str, float]:
+def quantities(kernel: Kernel, bytes_per_element: int, terms: KernelTerms) -> dict[str, float]:
     """Return how much of each term a kernel has; all grow with the kernel."""
-    in_growth, out_growth = _growth(kernel, block)
+    in_growth, out_growth = _growth(kernel, terms.block)
     read = kernel.read_elements * bytes_per_element * in_growth
     written = kernel.write_elements * bytes_per_element * out_growth
     weights = kernel.weight_elements * bytes_per_element * in_growth * out_growth
     found = {LAUNCH: 1.0, "read_byte": read, "written_byte": written}
+    if 0 < terms.near_bytes < read + written:
+        found["far_byte"] = read + written - terms.near_bytes
     if weights:
         found |= {"weight_byte": weights, COLD: weights}
     if kernel.kind in ("linear", "matmul") or kernel.kind.startswith("conv"):
         found["mac"] = kernel.macs * in_growth * out_growth
+    if kernel.kind.startswith("conv") and kernel.groups > 1 and not _in_blocks(kernel, terms):
+        found |= _group_by_group(kernel, bytes_per_element)
     if kernel.kind == "matmul":
         found["product"] = prod(kernel.output_shape[:-2])
     for op in kernel.ops[1:]:
@@ -91,7 +97,7 @@ def quantities(kernel: Kernel, bytes_per_element: int, block: int) -> dict[str, 
 def terms_ms(kernel: Kernel, terms: KernelTerms, bytes_per_element: int) -> tuple[float, float, float]:
     """Return launch, work, and what weights take on top when they are not in the cache, in milliseconds."""
     numbers = terms.kinds.get(term_kind(kernel, terms), terms.kinds[GENERIC])
-    found = quantities(kernel, bytes_per_element, terms.block)
+    found = quantities(kernel, bytes_per_element, terms)
     cold_ps = numbers.get(COLD, 0.0) * found.pop(COLD, 0.0)
     launch_us = numbers.get(LAUNCH, 0.0) * found.pop(LAUNCH)
     work_ps = sum(numbers.get(name, 0.0) * amount for name, amount in found.items())
@@ -99,8 +105,22 @@ def terms_ms(kernel: Kernel, terms: KernelTerms, bytes_per_element: int) -> tupl
 
 
 def cold_share(weight_bytes: float, cache_bytes: float) -> float:
-    """Return the share of a network's weights that is not in the cache when they are read."""
-    return max(0.0, 1.0 - cache_bytes / weight_bytes) if weight_bytes else 0.0
+    """Return the share of a network's weights that is not in the cache when they are read.
+
+    Read in turn, weights push each other out before they are needed again: of three times the cache nothing is left.
+    """
+    if not cache_bytes:
+        return 1.0 if weight_bytes else 0.0
+    return min(1.0, max(0.0, (weight_bytes / cache_bytes - 1.0) / 2.0))
+
+
+def _group_by_group(kernel: Kernel, bytes_per_element: int) -> dict[str, float]:
+    """Return what a convolution does that works on one group after another: a product for each, on unfolded windows."""
+    found = {"group": float(kernel.groups)}
+    if kernel.kind != "conv_dw":
+        positions = kernel.write_elements / max(kernel.out_chs, 1)
+        found["unfolded_byte"] = positions * kernel.in_chs * kernel.kernel_size**2 * bytes_per_element
+    return found
 
 
 def _growth(kernel: Kernel, block: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from nas.hardware.fit_terms import TermsProblem, TimedNetwork, empty_terms, with
 from nas.hardware.measure.onnxruntime_nodes import SIGNATURES, NodeTime, kernel_times
 from nas.hardware.predictor import LatencyPredictor, network_latency_ms
 from nas.hardware.profile import load_profile
-from nas.hardware.terms import GENERIC, KernelTerms, cold_share, term_kind, terms_ms
+from nas.hardware.terms import GENERIC, KernelTerms, cold_share, quantities, term_kind, terms_ms
 
 RULES = load_rules("onnxruntime-cpu")
 EMPTY = empty_terms(RULES)
@@ -62,8 +62,27 @@ def test_channels_are_filled_up_to_blocks():
 
 def test_weights_beyond_the_cache_are_cold():
     assert cold_share(1000.0, 4000.0) == 0
-    assert cold_share(4000.0, 1000.0) == 0.75
+    assert cold_share(2000.0, 1000.0) == 0.5
+    assert cold_share(4000.0, 1000.0) == 1
     assert cold_share(0.0, 1000.0) == 0
+    assert cold_share(1000.0, 0.0) == 1
+
+
+def amounts(*conv, size=32):
+    return next(quantities(k, 4, EMPTY) for k in kernels(conv, size=size) if k.kind.startswith("conv"))
+
+
+def test_groups_that_are_no_whole_blocks_are_worked_on_one_by_one():
+    assert amounts(64, 64, 3, 8)["group"] == 8
+    assert amounts(64, 64, 3, 8)["unfolded_byte"] == 9 * 64 * 32 * 32 * 4
+    assert "group" not in amounts(64, 64, 3, 4)
+    assert "group" not in amounts(64, 64, 3, 64)
+    assert "unfolded_byte" not in amounts(30, 30, 3, 30)
+
+
+def test_what_does_not_fit_nearby_is_far():
+    assert "far_byte" not in amounts(32, 32, 3, 1)
+    assert amounts(32, 32, 3, 1, size=128)["far_byte"] == 2 * 32 * 128 * 128 * 4 - EMPTY.near_bytes
 
 
 def test_numbers_are_not_negative_and_unknown_kinds_have_some():
