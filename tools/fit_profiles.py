@@ -18,15 +18,12 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from nas import torch_compat
-from nas.cost.rules import FusionRules
 from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import Evidence, EvidenceGroup, HardwareProfile, load_profile
+from nas.hardware.profile_file import profile_text
 from nas.hardware.validate import (
     Fitter,
     errors,
@@ -243,8 +240,8 @@ def write(fit: Fit) -> None:
         f"# Used by: nas search --target {profile.name}; written by: python -m tools.fit_profiles {profile.name}\n"
         f"# Numbers: {fitted if evidence.networks else 'rates of another target, scaled to this data sheet'}: {start}\n"
     )
-    body = yaml.safe_dump(_plain(profile), sort_keys=False, width=110, default_flow_style=None, allow_unicode=True)
-    (ROOT / "hardware_profiles" / f"{profile.name}.yaml").write_text(head + body, encoding="utf-8")
+    path = ROOT / "hardware_profiles" / f"{profile.name}.yaml"
+    path.write_text(profile_text(profile, head), encoding="utf-8")
     if fit.rows:
         charts = ROOT / "docs" / "latency"
         charts.mkdir(exist_ok=True)
@@ -256,20 +253,6 @@ def _subtitle(evidence: Evidence) -> str:
     assert evidence.macs_only is not None
     medians = f"{evidence.errors.median:.1%}, of a line in MACs {evidence.macs_only.median:.1%}"
     return f"{evidence.networks} networks, each predicted by a fit without it: median error {medians}"
-
-
-def _plain(value: Any) -> Any:
-    """Turn a dataclass into dictionaries, leaving out what equals its default, numbers rounded."""
-    if isinstance(value, FusionRules) and value.engine:
-        return {"engine": value.engine}  # stands for the file of the engine's rules
-    if dataclasses.is_dataclass(value):
-        fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        return {field.name: _plain(v) for field, v in fields if v is not None and v not in ((), {}, "", field.default)}
-    if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(v) for v in value]
-    return _round(value) if isinstance(value, float) else value
 
 
 def _round(value: float) -> float:

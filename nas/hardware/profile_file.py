@@ -42,8 +42,13 @@ def write_profile(profile: HardwareProfile, path: Path, how: str) -> None:
         f"# Used by: nas search --target {path}; written by: {how}\n"
         f"# Numbers: rates fitted to {evidence.networks} {evidence.kind} networks; see evidence below.\n"
     )
+    runs.write_atomic(path, profile_text(profile, head).encode())
+
+
+def profile_text(profile: HardwareProfile, head: str) -> str:
+    """Return a profile as YAML, below the comment lines `head`."""
     body = yaml.safe_dump(_plain(profile), sort_keys=False, width=110, default_flow_style=None, allow_unicode=True)
-    runs.write_atomic(path, (head + body).encode())
+    return head + body
 
 
 def _plain(value: Any) -> Any:
