@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.pipeline import Outcome, start
+from nas.jobs.search import Outcome, start
 from nas.search.config import Workers
 from nas.search.defaults import Wishes
 from nas.search.objective import Constraints

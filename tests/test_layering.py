@@ -23,8 +23,8 @@ LAYERS = (
     {"data", "training"},
     {"search"},
     {"compress", "export"},
-    {"report", "calibration", "compressing", "host", "networks", "prediction", "profiling", "survey", "verifying"},
-    {"pipeline", "selecting", "specialising", "status", "winners"},
+    {"report"},
+    {"jobs"},
     {"cli", "__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

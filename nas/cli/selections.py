@@ -12,10 +12,10 @@ from nas.report.tables import networks_table, shortlist, to_text
 from nas.search.objective import feasible
 
 if TYPE_CHECKING:
+    from nas.jobs.select import Contender, Selection
+    from nas.jobs.specialise import Transfer
     from nas.search.candidate import Candidate
     from nas.search.objective import Constraints, Metrics
-    from nas.selecting import Contender, Selection
-    from nas.specialising import Transfer
 
 
 def selection_text(path: Path, selection: Selection, *, written: bool) -> str:

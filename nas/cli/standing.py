@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nas.report.numbers import compact, duration, percent, significant
 
 if TYPE_CHECKING:
-    from nas.status import Best, Counts, Status
+    from nas.jobs.status import Best, Counts, Status
 
 
 def status_text(found: Status) -> str:

@@ -12,7 +12,7 @@ from nas.report.tables import Table, to_text
 
 if TYPE_CHECKING:  # listing targets and spaces must not import what a search needs
     from nas.export import Verification
-    from nas.pipeline import Outcome
+    from nas.jobs.search import Outcome
 
 
 def search_summary(outcome: Outcome) -> str:

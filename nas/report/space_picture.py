@@ -29,7 +29,7 @@ def check_picture(path: Path) -> None:
 
 
 def write_picture(found: Mapping[str, Any], path: Path) -> None:
-    """Draw what `nas.survey.survey_space` found into an SVG file.
+    """Draw what `nas.jobs.survey.survey_space` found into an SVG file.
 
     Raises:
         UserError: if the file cannot be written, or would take the place of something else.

@@ -59,7 +59,7 @@ def test_a_prediction_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_operator_that_is_not_counted_is_named() -> None:
     from nas.cli.summary import prediction_text
-    from nas.prediction import predict_timm
+    from nas.jobs.predict import predict_timm
 
     found = predict_timm("jetson-orin", "timm:mobilenetv3_small_050", 64) | {"uncovered_ops": ["fft"]}
     assert "MACs not known, counted as none: fft" in prediction_text(found, 1)
@@ -84,7 +84,7 @@ def test_spaces_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_space_is_shown_as_a_target_can_run_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("nas.survey.SAMPLES", 20)
+    monkeypatch.setattr("nas.jobs.survey.SAMPLES", 20)
     monkeypatch.chdir(tmp_path)
     whole = asked(["spaces", "tiny-hybrid"], capsys)
     assert whole["size"] == load_space("tiny-hybrid").size()
@@ -107,7 +107,7 @@ def test_a_space_is_shown_as_a_target_can_run_it(
 def test_a_picture_takes_the_place_of_nothing_else(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("nas.survey.SAMPLES", 5)
+    monkeypatch.setattr("nas.jobs.survey.SAMPLES", 5)
     monkeypatch.chdir(tmp_path)
     other = tmp_path / "tiny-hybrid.svg"
     other.write_text("<svg/>")
@@ -120,12 +120,12 @@ def test_a_picture_takes_the_place_of_nothing_else(
 
 
 def test_points_of_the_zoo_are_marked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from nas.jobs.survey import survey_space
     from nas.report.space_picture import write_picture
-    from nas.survey import survey_space
 
-    monkeypatch.setattr("nas.survey.SAMPLES", 3)
-    monkeypatch.setattr("nas.survey.EXTREMES", 1)
-    monkeypatch.setattr("nas.survey.PAPERS", ["mobilenetv2_100", "lcnet_050"])
+    monkeypatch.setattr("nas.jobs.survey.SAMPLES", 3)
+    monkeypatch.setattr("nas.jobs.survey.EXTREMES", 1)
+    monkeypatch.setattr("nas.jobs.survey.PAPERS", ["mobilenetv2_100", "lcnet_050"])
     found = survey_space("mobile-hybrid")
     (point,) = found["zoo"]
     assert point["name"] == "mobilenetv2_100@224"
@@ -138,7 +138,7 @@ def test_points_of_the_zoo_are_marked(monkeypatch: pytest.MonkeyPatch, tmp_path:
 @pytest.fixture
 def small_zoo(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names = ["mobilenetv2_100", "lcnet_050", "mobilenetv3_large_100"]
-    monkeypatch.setattr("nas.survey.PAPERS", {name: f"paper of {name}" for name in names})
+    monkeypatch.setattr("nas.jobs.survey.PAPERS", {name: f"paper of {name}" for name in names})
     return names
 
 

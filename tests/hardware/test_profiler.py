@@ -12,7 +12,7 @@ from nas.hardware.measurements import MeasurementFile, Setup
 from nas.hardware.profile import load_profile
 from nas.hardware.profiler import TIMM_NETWORKS
 from nas.hardware.samples import ConvSample
-from nas.profiling import ProfileOrder, measurements_path, profile_device
+from nas.jobs.profile import ProfileOrder, measurements_path, profile_device
 from nas.search.watch import Silent
 
 SAMPLES = 10

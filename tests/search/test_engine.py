@@ -10,7 +10,7 @@ import pytest
 
 from nas import runs
 from nas.errors import InfeasibleError, UserError
-from nas.pipeline import resume, start
+from nas.jobs.search import resume, start
 from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes
 from nas.search.engine import InterruptedRunError

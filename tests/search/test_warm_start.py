@@ -12,9 +12,9 @@ import yaml
 from nas import runs
 from nas.data import load_data
 from nas.errors import UserError
+from nas.jobs.search import resume, start
 from nas.model.supernet import Supernet
 from nas.model.warm_start import WarmStart, starting_point
-from nas.pipeline import resume, start
 from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes, plan
 from nas.search.objective import Constraints

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nas.calibration import Calibrated
+    from nas.jobs.calibrate import Calibrated
 
 HELP = "correct a hardware profile by latencies that you measured"
 EXAMPLES = """examples:
@@ -32,8 +32,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas calibrate``."""
-    from nas.calibration import calibrate_target
     from nas.cli.watch import make_watch
+    from nas.jobs.calibrate import calibrate_target
 
     out = Path(arguments.out or f"{Path(arguments.target).stem}-calibrated.yaml")
     with make_watch() as watch:

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     steps = parse_steps(arguments.steps)
     from nas.cli.watch import make_watch
     from nas.compress.chain import Wishes
-    from nas.compressing import Order, compress_network
+    from nas.jobs.compress import Order, compress_network
     from nas.report.compression import compression_note, compression_table
     from nas.report.tables import to_text
 

@@ -31,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas predict``."""
-    from nas.prediction import predict_architecture, predict_onnx, predict_timm
+    from nas.jobs.predict import predict_architecture, predict_onnx, predict_timm
 
     load_named(arguments)
     if arguments.model is not None and arguments.model.endswith(".onnx"):

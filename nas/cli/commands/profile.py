@@ -12,7 +12,7 @@ from nas.cli.values import positive, seed, whole
 
 if TYPE_CHECKING:
     from nas.hardware.profile import Evidence, EvidenceGroup
-    from nas.profiling import Profiled
+    from nas.jobs.profile import Profiled
 
 HELP = "measure your own device and write its hardware profile"
 EXAMPLES = """examples:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from nas.cli.watch import make_watch
     from nas.hardware.measure.open import open_engine
     from nas.hardware.profile_file import profile_name
-    from nas.profiling import ProfileOrder, profile_device
+    from nas.jobs.profile import ProfileOrder, profile_device
 
     out = Path(arguments.out)
     profile_name(out)  # a wrong name should not cost the first connection

@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from nas.cli.watch import make_watch
-    from nas.host import suited_target
-    from nas.pipeline import existing_run, resume, start
+    from nas.jobs.host import suited_target
+    from nas.jobs.search import existing_run, resume, start
 
     if arguments.resume is not None:
         _refuse_with_resume(arguments)

@@ -33,8 +33,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas select``."""
     from nas.cli.watch import make_watch
-    from nas.pipeline import existing_run
-    from nas.selecting import Order, select_anew
+    from nas.jobs.search import existing_run
+    from nas.jobs.select import Order, select_anew
 
     path = existing_run(Path(arguments.path))
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     order = Order(arguments.select, slack, {name: limit for name, limit in limits.items() if limit is not None})
     selection = select_anew(path, order)
     if arguments.write:
-        from nas.winners import install
+        from nas.jobs.winners import install
 
         with make_watch() as watch:
             install(path, selection, watch)

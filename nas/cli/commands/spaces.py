@@ -55,8 +55,8 @@ def _name(words: list[str]) -> str | None:
 def _show(name: str, arguments: argparse.Namespace) -> int:
     from nas.cli.summary import space_text
     from nas.cli.watch import make_watch
+    from nas.jobs.survey import survey_space
     from nas.report.space_picture import check_picture, write_picture
-    from nas.survey import survey_space
 
     chosen = None if arguments.picture is None else Path(arguments.picture)
     if chosen is not None:

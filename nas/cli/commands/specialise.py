@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run ``nas specialise``."""
     from nas.cli.selections import transfer_text
     from nas.cli.watch import make_watch
-    from nas.pipeline import existing_run
-    from nas.specialising import Order, specialise, transfer
+    from nas.jobs.search import existing_run
+    from nas.jobs.specialise import Order, specialise, transfer
 
     path = existing_run(Path(arguments.path))
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}

@@ -11,7 +11,7 @@ from nas.cli.answers import print_json
 from nas.cli.values import positive
 
 if TYPE_CHECKING:
-    from nas.status import Status
+    from nas.jobs.status import Status
 
 HELP = "say where a run stands, also while it goes on"
 EXAMPLES = """examples:
@@ -31,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas status``; the exit code is 1 where the folder is damaged."""
-    from nas.status import run_status
+    from nas.jobs.status import run_status
 
     path = Path(arguments.path)
     found = run_status(path)

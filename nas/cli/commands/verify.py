@@ -31,8 +31,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas verify``."""
     from nas.cli.watch import make_watch
+    from nas.jobs.verify import verify_run
     from nas.search.latency_check import MeasureOrder
-    from nas.verifying import verify_run
 
     order = MeasureOrder(arguments.engine, arguments.via, arguments.tool)
     with make_watch() as watch:

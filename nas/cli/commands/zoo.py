@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas zoo``."""
-    from nas.survey import survey_zoo
+    from nas.jobs.survey import survey_zoo
 
     load_named(arguments)
     found = survey_zoo(arguments.target, arguments.space)

@@ -11,10 +11,10 @@ import yaml
 from nas import runs
 from nas.cli import main
 from nas.errors import NasError, UserError
+from nas.jobs.status import run_status
 from nas.runs import RunDirectory
 from nas.search.standing import STOPPED, noted, read_standing
 from nas.search.watch import Silent
-from nas.status import run_status
 from tests.report.run_documents import make_run
 
 CONFIG = {

@@ -57,7 +57,7 @@ def cached_profile(cpu: str) -> Path:
 
 def _measured(path: Path, space: str | None, watch: Watch) -> str:
     from nas.hardware.measure.onnxruntime import OnnxRuntime
-    from nas.profiling import ProfileOrder, profile_device
+    from nas.jobs.profile import ProfileOrder, profile_device
 
     spaces = () if space is None else (space,)
     try:

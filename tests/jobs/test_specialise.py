@@ -10,11 +10,11 @@ import pytest
 from nas import runs
 from nas.cli import main
 from nas.errors import InfeasibleError, UserError
+from nas.jobs.specialise import Order, specialise, transfer
 from nas.search.config import read_config
 from nas.search.target import load_target
 from nas.search.watch import Silent
 from nas.space.architecture import Architecture
-from nas.specialising import Order, specialise, transfer
 from tests.small_run import small_run
 
 CORAL = Order("coral-edgetpu", {"latency_ms": 10.0})

@@ -11,9 +11,9 @@ from nas import runs
 from nas.artefacts import load_winner
 from nas.cli import main
 from nas.errors import UserError
+from nas.jobs.select import Contender, Order, Selection, select_anew
+from nas.jobs.winners import install
 from nas.search.watch import Silent
-from nas.selecting import Contender, Order, Selection, select_anew
-from nas.winners import install
 from tests.small_run import small_run
 
 
@@ -149,7 +149,7 @@ def test_the_written_weights_are_those_of_the_training(run: Path) -> None:
     """The search's own winner, brought back from its training state, is what the search had saved."""
     import torch
 
-    from nas.winners import trained_network
+    from nas.jobs.winners import trained_network
 
     architecture, saved = load_winner(run / "winner")
     again = trained_network(run, architecture).state_dict()

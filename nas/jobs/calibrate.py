@@ -113,7 +113,7 @@ def _read(profile: HardwareProfile, path: Path, watch: Watch, *, force: bool) ->
 def _network(profile: HardwareProfile, row: Row, folder: Path) -> MeasuredNetwork:
     from nas.cost.kernels import fuse
     from nas.hardware.fit import MeasuredNetwork
-    from nas.networks import find_network
+    from nas.jobs.networks import find_network
 
     found = find_network(row.network, row.resolution, folder)
     return MeasuredNetwork(f"{row.network} at {found.resolution}", fuse(found.trace, profile.fusion), row.latency_ms)

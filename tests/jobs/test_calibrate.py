@@ -2,14 +2,14 @@
 
 import pytest
 
-from nas.calibration import calibrate_target
 from nas.cli import main
 from nas.cost.kernels import fuse
 from nas.errors import UserError
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import load_profile
+from nas.jobs.calibrate import calibrate_target
+from nas.jobs.networks import find_network
 from nas.model.zoo import ZOO
-from nas.networks import find_network
 from nas.search.watch import Silent
 
 NAMES = ("mobilenetv2_050", "mobilenetv3_small_050", "lcnet_050", "tinynet_e", "mobilenetv4_conv_small", "lcnet_100")

@@ -21,10 +21,10 @@ from nas.search.verdict import verdict
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.jobs.select import Selection
     from nas.search.config import SearchConfig
     from nas.search.verdict import Trained
     from nas.search.watch import Watch
-    from nas.selecting import Selection
     from nas.space.architecture import Architecture
 
 FOLDER = "selections"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nas import host
+from nas.jobs import host
 from nas.errors import NasError
 from nas.hardware.profile import load_profile
 
@@ -34,7 +34,7 @@ def measured(tmp_path, monkeypatch):
         order.out.write_text("measured")
         return SimpleNamespace(profile=load_profile("host-cpu"))
 
-    monkeypatch.setattr("nas.profiling.profile_device", profile_device)
+    monkeypatch.setattr("nas.jobs.profile.profile_device", profile_device)
     return orders
 
 
@@ -74,7 +74,7 @@ def test_a_failed_measurement_falls_back_to_the_shipped_profile(measured, monkey
     def fail(*_):
         raise NasError("nothing could be measured")
 
-    monkeypatch.setattr("nas.profiling.profile_device", fail)
+    monkeypatch.setattr("nas.jobs.profile.profile_device", fail)
     watch = Heard()
     assert host.suited_target("host-cpu", None, watch, measure=True) == "host-cpu"
     assert "taken as it is shipped" in watch.lines[-1]

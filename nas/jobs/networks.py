@@ -59,7 +59,7 @@ def find_network(name: str, resolution: int | None, folder: Path = Path()) -> Na
 
 def _timm(name: str, resolution: int | None) -> NamedNetwork:
     from nas.cost.trace import trace_module
-    from nas.prediction import timm_module
+    from nas.jobs.predict import timm_module
 
     module, side = timm_module(name.removeprefix(TIMM), resolution)
     try:

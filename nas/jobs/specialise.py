@@ -25,7 +25,7 @@ from nas.search.config import SearchConfig, config_document, read_config
 from nas.search.objective import Constraints, Metrics, feasible, front, select
 
 if TYPE_CHECKING:
-    from nas.pipeline import Outcome
+    from nas.jobs.search import Outcome
     from nas.search.target import Field, Target
     from nas.search.watch import Watch
     from nas.space.architecture import Architecture
@@ -131,7 +131,7 @@ def specialise(made: Transfer, name: str | None, watch: Watch) -> Outcome:
         UserError: if a run of that name exists.
     """
     from nas.export.formats import exporter
-    from nas.pipeline import resume
+    from nas.jobs.search import resume
 
     for format_name in made.config.formats:
         exporter(format_name)  # an unknown format should fail before hours of work
