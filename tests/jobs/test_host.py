@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from nas.jobs import host
 from nas.errors import NasError
 from nas.hardware.profile import load_profile
+from nas.jobs import host
 
 
 class Heard:
