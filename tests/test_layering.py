@@ -58,9 +58,13 @@ def test_every_part_has_a_layer() -> None:
     assert {own_part(path) for path in MODULES} <= set(LEVEL)
 
 
-# `Architecture.from_timm` is where a user looks for it; reading a timm model needs networks, so it asks the layer above
-# when it is called.
-UPWARDS = {("space/architecture.py", "nas.model.from_timm")}
+# `Architecture.from_timm` and `SearchSpace.restricted_to` are where a user looks for them; reading a timm model needs
+# networks and a target its costs, so they ask the layers above when they are called.
+UPWARDS = {
+    ("space/architecture.py", "nas.model.from_timm"),
+    ("space/space.py", "nas.hardware.profile"),
+    ("space/space.py", "nas.hardware.space"),
+}
 
 
 def test_nothing_points_back() -> None:

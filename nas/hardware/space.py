@@ -5,7 +5,8 @@ does not run is removed, with the reason. Widths that the engine pads are remove
 no network's weights fit on the chip. That all weights of a network fit is no matter of one choice: `Restriction` has
 the limit, and a search takes it for a constraint.
 
-A space knows no hardware (that is a layer above it), so this is a function of a space and a target, no method.
+A space knows no hardware (that is a layer above it), so this is a function of a space and a target;
+`SearchSpace.restricted_to` only calls it.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class Architecture:
         Raises:
             UserError: if timm has no such model, or it cannot be written as an architecture, with the reason.
         """
-        from nas.model.from_timm import architecture_from_timm  # the one look upwards, for the sake of the caller
+        from nas.model.from_timm import architecture_from_timm  # looks upwards, for the sake of the caller
 
         return architecture_from_timm(name, resolution=resolution, num_classes=num_classes)
 

@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas.blocks import Block
 from nas.errors import UserError
@@ -27,6 +27,10 @@ from nas.space.options import Family, StageOptions, Values
 from nas.space.reading import read_heads, read_resolutions, read_stages, read_stem
 from nas.space.seeds import Pick, check_seeds, greatest, least, seed_pick
 from nas.space.sequence import check_sequence
+
+if TYPE_CHECKING:
+    from nas.hardware.profile import HardwareProfile
+    from nas.hardware.space import Restriction
 
 Params = dict[str, Any]
 
@@ -62,6 +66,16 @@ class SearchSpace:
     def for_classes(self, num_classes: int) -> SearchSpace:
         """Return the same space for a data set with `num_classes` classes."""
         return replace(self, num_classes=num_classes)
+
+    def restricted_to(self, profile: HardwareProfile) -> Restriction:
+        """Return what of the space a target can run, with what was removed and why.
+
+        Raises:
+            UserError: if nothing is left of the stem, a stage or the head.
+        """
+        from nas.hardware.space import restrict  # looks upwards, for the sake of the caller
+
+        return restrict(self, profile)
 
     @cached_property
     def parameters(self) -> Mapping[str, Values]:

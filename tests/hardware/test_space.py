@@ -46,7 +46,7 @@ def test_a_thousand_samples_run_on_the_target(name: str, target: str) -> None:
 
 
 def test_coral_has_no_attention_and_says_why() -> None:
-    restriction = restrict(load_space("tiny-hybrid"), load_profile("coral-edgetpu"))
+    restriction = load_space("tiny-hybrid").restricted_to(load_profile("coral-edgetpu"))
     kinds = {family.kind for stage in restriction.space.stages for family in stage.families}
     assert kinds.isdisjoint({"transformer", "mobile_attention"})
     assert any("transformer" in line and "matmul" in line for line in restriction.removed)
