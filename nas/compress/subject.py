@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import nn
 
-from nas import runs, torch_compat
+from nas import runs
 from nas.data import ImageData, load_data
 from nas.errors import UserError
-from nas.model.from_timm import require_timm_model
+from nas.model.timm_network import TIMM, build_timm, fill_timm, own_resolution, parse_timm
 from nas.model.warm_start import content_digest
 
-TIMM = "timm:"
 LARGEST = "largest"
 
 
@@ -81,11 +77,11 @@ def from_timm(text: str, *, data: str, root: Path | None, resolution: int | None
     Raises:
         UserError: if model, file or data are wrong.
     """
-    name, file = _split(text)
-    side = resolution or _own_side(name)
+    name, file = parse_timm(text)
+    side = resolution or own_resolution(name)
     loaded = load_data(data, resolution=side, seed=seed, root=root)
     network = build_timm(name, side, loaded.num_classes, seed)
-    trained = file is not None and _fill(network, file)
+    trained = file is not None and fill_timm(network, file)
     return Subject(
         text, network, lambda: build_timm(name, side, loaded.num_classes, seed), trained, loaded, target, None
     )
@@ -110,9 +106,9 @@ def find_teacher(text: str | None, subject: Subject, seed: int) -> tuple[nn.Modu
             raise UserError("--teacher largest: only a run has a supernet; name a timm model or a run")
         return largest_subnet(subject.run), True
     if text.startswith(TIMM):
-        name, file = _split(text)
+        name, file = parse_timm(text)
         network = build_timm(name, subject.data.resolution, subject.data.num_classes, seed)
-        return network.eval(), file is not None and _fill(network, file)
+        return network.eval(), file is not None and fill_timm(network, file)
     if (Path(text) / "winner").is_dir():
         from nas.artefacts import load_winner
 
@@ -171,71 +167,6 @@ def largest_subnet(run: Path) -> nn.Module:
     largest = full.largest()
     network = inherit(supernet, largest, EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE))
     return _closed_copy(at_resolution(network, largest))
-
-
-def build_timm(name: str, side: int, num_classes: int, seed: int) -> nn.Module:
-    """Build a timm model for images of a size and a number of classes, with random weights.
-
-    Raises:
-        UserError: if timm has no such model, or it cannot have that size.
-    """
-    require_timm_model(name)
-    import timm
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            try:
-                network = timm.create_model(name, num_classes=num_classes, img_size=side)
-            except TypeError:  # only models with position embeddings take a size
-                network = timm.create_model(name, num_classes=num_classes)
-            with torch.no_grad():
-                network.eval()(torch.zeros(2, 3, side, side))
-        except (RuntimeError, AssertionError, ValueError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{TIMM}{name} cannot run at {side} pixels ({reason})") from None
-    made: nn.Module = network
-    return made
-
-
-def _split(text: str) -> tuple[str, Path | None]:
-    match = re.fullmatch(r"timm:([^=\s]+)(?:=(.+))?", text)
-    if match is None:
-        raise UserError(f"{text!r} is not legal; allowed: timm:NAME or timm:NAME=FILE")
-    require_timm_model(match[1])
-    if match[2] is not None and not Path(match[2]).is_file():
-        raise UserError(f"{text}: no such file: {match[2]}")
-    return match[1], Path(match[2]) if match[2] else None
-
-
-def _own_side(name: str) -> int:
-    torch_compat.prepare()
-    import timm
-
-    return int(timm.get_pretrained_cfg(name).input_size[-1])
-
-
-def _fill(network: Any, file: Path) -> bool:
-    """Fill a timm model from a checkpoint; say whether the classifier was among it."""
-    from timm.models import load_state_dict
-
-    try:
-        loaded: Any = load_state_dict(str(file), weights_only=True)
-    except Exception as error:  # a broken file makes pickle, zip and safetensors fail each in its own ways
-        raise UserError(f"{file}: not a checkpoint of plain weights ({type(error).__name__})") from None
-    head = network.get_classifier()
-    ours = {f"{name}.{leaf}" for name, m in network.named_modules() if m is head for leaf in ("weight", "bias")}
-    wanted = network.state_dict()
-    strange = [
-        name
-        for name in wanted.keys() | loaded.keys()
-        if name not in wanted or name not in loaded or wanted[name].shape != loaded[name].shape
-    ]
-    if set(strange) - ours:
-        names = ", ".join(sorted(set(strange) - ours)[:3])
-        raise UserError(f"{file}: not the weights of this model (others: {names})")
-    network.load_state_dict({name: t for name, t in loaded.items() if name not in strange}, strict=False)
-    return not strange
 
 
 def _sized(network: nn.Module, resolution: int, given: int) -> nn.Module:

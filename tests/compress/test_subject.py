@@ -6,9 +6,10 @@ from safetensors.torch import save_file
 
 from nas import torch_compat
 from nas.artefacts import save_winner
-from nas.compress.subject import build_timm, find_teacher, from_run, from_timm
+from nas.compress.subject import find_teacher, from_run, from_timm
 from nas.errors import UserError
 from nas.model.network import build
+from nas.model.timm_network import build_timm
 from nas.model.zoo import zoo_architecture
 
 torch_compat.prepare()
