@@ -7,6 +7,7 @@ error. One process at a time may write into a run.
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
 import os
@@ -15,6 +16,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from nas.errors import UserError
 CONFIG = "config.yaml"
 BLOCKS = "blocks.py"
 CANDIDATES = "candidates.jsonl"
+ASKED = "asked.jsonl"  # candidates proposed, so that those in the air when a search is killed are evaluated after all
 JOURNAL = "study.journal"
 RESULT = "result.json"
 PROGRESS = "progress.json"  # where a search stands: only tells, nothing depends on it
@@ -210,11 +213,27 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def append_record(path: Path, record: object) -> None:
-    """Append one JSON line to `path` in one write, and wait for the disk."""
-    line = json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+    """Append one JSON line to `path` in one write, and wait for the disk; a line that does not fit is taken back.
+
+    Raises:
+        OSError: if the disk is full, or the file cannot be written; it then ends where it ended before.
+    """
+    line = record_line(record).encode()
     with path.open("ab", buffering=0) as file:
-        file.write(line.encode())
-        os.fsync(file.fileno())
+        before = file.tell()
+        try:
+            if file.write(line) != len(line):  # what a disk does that becomes full in the middle of a line
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                file.truncate(before)
+            raise
+
+
+def record_line(record: object) -> str:
+    """Return the line of a JSON-lines file that holds `record`."""
+    return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -6,7 +8,7 @@ import pytest
 
 from nas import runs
 from nas.errors import UserError
-from nas.runs import RunDirectory
+from nas.runs import RunDirectory, append_record, read_records
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "x" * 101, "a\n", "é"])
@@ -115,3 +117,18 @@ def test_importing_runs_stays_light():
     code = "import sys, nas.runs, nas.pareto; print([m for m in ('torch', 'optuna', 'ray') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_taken_back(tmp_path, monkeypatch):
+    path = tmp_path / "records.jsonl"
+    append_record(path, {"number": 1})
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            append_record(path, {"number": 2})
+    append_record(path, {"number": 3})
+    assert read_records(path) == [{"number": 1}, {"number": 3}]

@@ -3,12 +3,12 @@
 `ask` gives the next candidate that keeps all constraints; `tell` takes its evaluation. A proposal that is too
 costly is told to the sampler at once and never evaluated, one that is known already is passed over. Every finished
 candidate is a line of ``candidates.jsonl`` on disk before `tell` returns, and that file alone is the study: opening
-a run that has one continues it.
+a run that has one continues it. ``asked.jsonl`` holds what was proposed: what of it is not finished is asked again.
 
 Each proposal is drawn from the search's seed and its own number, and depends on nothing else but the finished
 candidates that it may see: all, or (with a `lag`) all but the last accepted ones. So with a `lag` the same seed gives
-the same candidates whatever the order in which they finish; and with one worker a search that was killed and resumed
-proposes what an undisturbed one would have.
+the same candidates whatever the order in which they finish; and a search that was killed and resumed proposes what
+an undisturbed one would have, with a `lag` or with one worker.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from nas import runs
-from nas.errors import InfeasibleError, UserError
+from nas.errors import InfeasibleError
 from nas.search import objective, samplers
 from nas.search.candidate import SAMPLED, Candidate
 from nas.search.evaluate import Evaluation
 from nas.search.mirror import Mirror, frozen_trial, goals, new_study
 from nas.search.objective import Constraints, Metrics
+from nas.search.recovery import Record, read_candidate, recover
 from nas.search.samplers import CostFunction, Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nas.runs import RunDirectory
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
@@ -117,12 +121,12 @@ class Study:
         self._lag = lag
         self._waiting: deque[int] = deque()  # accepted proposals that are not visible yet, in order
         self._held: dict[int, tuple[Candidate, optuna.Trial]] = {}  # those of them that are finished
+        self._again: deque[tuple[Candidate, optuna.Trial]] = deque()  # asked before the search was killed, never told
         self._tightest: dict[str, float] = {}
         self._mirror: Mirror | None = None
         if run_dir is not None:
             self._mirror = Mirror(run_dir.file(runs.JOURNAL), run_dir.path.name, macs_count=macs_count)
-            for record in run_dir.recover_records(runs.CANDIDATES):
-                self._restore(record)
+            self._restore(*recover(run_dir), place=run_dir.file(runs.CANDIDATES))
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -147,7 +151,7 @@ class Study:
     @property
     def ready(self) -> bool:
         """Whether the next proposal can be drawn: what it has to see is finished."""
-        if self._lag is None:
+        if self._lag is None or self._again:
             return True
         due = len(self._waiting) - self._lag + 1
         return all(number in self._held for number in islice(self._waiting, max(0, due)))
@@ -156,19 +160,23 @@ class Study:
         """Propose the next candidate to evaluate; only while the study is `ready`.
 
         Returns:
-            A feasible candidate that was never proposed before, or None if no new one was found: the space (or
-            its feasible part) is exhausted.
+            A feasible candidate that was never proposed before (but to a search that was killed), or None if no new
+            one was found: the space (or its feasible part) is exhausted.
 
         Raises:
             InfeasibleError: if nothing feasible was seen in a bounded number of tries.
         """
+        if self._again:
+            candidate, trial = self._again.popleft()
+            self._live[candidate.number] = trial
+            return candidate
         self._release()
         while self._next - self._accepted <= MAX_TRIES + len(self._seeds):
             if len(self._known) >= self._size:
                 break
-            candidate = self._propose()
-            if candidate is not None:
-                return candidate
+            proposed = self._propose()
+            if proposed is not None:
+                return proposed
         if self._accepted < 0:
             raise InfeasibleError(self._infeasible_message())
         return None
@@ -229,7 +237,12 @@ class Study:
         self._known.add(architecture.digest)
         self._live[number] = trial
         self._waiting.append(number)
-        return Candidate(number, source, architecture, metrics)
+        candidate = Candidate(number, source, architecture, metrics)
+        if self._run_dir is not None:
+            asked = self._optuna.get_trials(deepcopy=False)[trial.number]
+            record = {"number": number, "digest": candidate.digest, "source": source, "finished": len(self._finished)}
+            self._run_dir.append_record(runs.ASKED, {**record, "search": self._noted(asked)})
+        return candidate
 
     def _draw(self, number: int) -> tuple[str, optuna.Trial]:
         """Draw one proposal: a seed, the sampler's, or (when the sampler's are passed over) one of our own."""
@@ -273,55 +286,68 @@ class Study:
         self._finished.append(candidate)
         if self._run_dir is None or self._mirror is None:
             return
-        attrs = {k: v for k, v in trial.system_attrs.items() if not k.startswith("constraints")}
-        # What a resumed search needs beyond the candidate itself.
-        search = {
+        search = self._noted(trial)
+        self._run_dir.append_record(runs.CANDIDATES, {**candidate.to_dict(), "search": search})
+        self._mirror.add(self._frozen(candidate, trial.params, search["attrs"]))
+
+    def _noted(self, trial: FrozenTrial) -> dict[str, Any]:
+        """Return what a resumed search needs beyond the candidate itself."""
+        return {
             "params": trial.params,
-            "attrs": attrs,
+            "attrs": {k: v for k, v in trial.system_attrs.items() if not k.startswith("constraints")},
             "infeasible": self._infeasible,
             "duplicates": self._duplicates,
         }
-        self._run_dir.append_record(runs.CANDIDATES, {**candidate.to_dict(), "search": search})
-        self._mirror.add(self._frozen(candidate, trial.params, attrs))
 
-    def _restore(self, record: Mapping[str, Any]) -> None:
-        """Take up one line of ``candidates.jsonl``."""
-        try:
-            search = record["search"]
-            architecture = self.space.decode(search["params"])
-            candidate = Candidate.from_dict(record, architecture)
-            digest = record["digest"]
-        except (KeyError, ValueError, UserError) as error:
-            raise self._other_space(f"candidate {record.get('number')}: {error}") from None
-        if digest != architecture.digest or set(search["params"]) != set(self._distributions):
-            raise self._other_space(f"candidate {candidate.number} is another network in this space")
-        self._finished.append(candidate)
-        self._visible.append(candidate)
-        self._known.add(digest)
+    def _restore(self, finished: Sequence[Record], asked: Sequence[Record], *, place: Path) -> None:
+        """Take up what a search that was killed had finished, and what it had in the air."""
+        found: dict[int, tuple[Candidate, Mapping[str, Any]]] = {}
+        for record in (*finished, *asked):
+            candidate = read_candidate(record, self.space, self._distributions, self._cost_fn, place=place)
+            found[candidate.number] = candidate, record["search"]
+        self._finished = [candidate for candidate, _ in found.values() if candidate.state != "proposed"]
+        ordered = [found[number] for number in sorted(found)]
+        taken_over = [c.number for c, search in ordered if search.get("from_run")]
+        self._first = max(taken_over, default=-1) + 1
+        accepted = [c.number for c, _ in ordered if c.state != "infeasible" and c.number >= self._first]
+        unseen = {c.number for c, _ in ordered if c.state == "proposed"} | set(accepted[-(self._lag or 0) or None :])
+        for candidate, search in ordered:
+            self._take_up(candidate, search, visible=candidate.number not in unseen)
+        for candidate in self._finished:
+            search = found[candidate.number][1]
+            assert self._mirror is not None
+            self._mirror.add(self._frozen(candidate, search["params"], search["attrs"]))
+
+    def _take_up(self, candidate: Candidate, search: Mapping[str, Any], *, visible: bool) -> None:
+        """Put one candidate back where it was: in order of their numbers, as the sampler knew them."""
+        number = candidate.number
+        self._known.add(candidate.digest)
         self._note_tightest(candidate.metrics)
-        self._next = max(self._next, candidate.number + 1)
-        if search.get("from_run"):
-            self._first = max(self._first, candidate.number + 1)
+        self._next = number + 1
         self._infeasible = max(self._infeasible, search["infeasible"])
         self._duplicates = max(self._duplicates, search["duplicates"])
         if candidate.state == "infeasible":
             self._told_infeasible += 1
         else:
-            self._accepted, self._told_infeasible = max(self._accepted, candidate.number), 0
-        frozen = self._frozen(candidate, search["params"], search["attrs"])
-        self._optuna.add_trial(frozen)
-        assert self._mirror is not None
-        self._mirror.add(frozen)
+            self._accepted, self._told_infeasible = number, 0
+        if visible:
+            self._visible.append(candidate)
+            self._optuna.add_trial(self._frozen(candidate, search["params"], search["attrs"]))
+            return
+        self._optuna.sampler = samplers.Fixed(search["params"], RandomSampler())
+        trial = self._optuna.ask(self._distributions)
+        for name, value in search["attrs"].items():
+            trial.storage.set_trial_system_attr(trial._trial_id, name, value)
+        self._waiting.append(number)
+        if candidate.state == "proposed":
+            self._again.append((candidate, trial))
+        else:
+            self._held[number] = (candidate, trial)
 
     def _frozen(self, candidate: Candidate, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> FrozenTrial:
         infeasible = candidate.state == "infeasible"
         over = objective.overshoot(candidate.metrics, self.constraints) if infeasible else {}
         return frozen_trial(candidate, params, self._distributions, attrs, over, macs_count=self._macs_count)
-
-    def _other_space(self, detail: str) -> UserError:
-        assert self._run_dir is not None
-        place = self._run_dir.file(runs.CANDIDATES)
-        return UserError(f"{place} does not fit the search space {self.space.name!r} ({detail}); was it edited since?")
 
     def _note_tightest(self, metrics: Metrics) -> None:
         for name in self.constraints.limits:

@@ -210,6 +210,17 @@ def test_an_unknown_sampler_fails_before_any_work(run_dir):
         make(run_dir, sampler="tpee")
 
 
+def test_what_was_in_the_air_is_asked_again_unless_lines_before_it_are_lost(run_dir):
+    study = advance(make(run_dir), 8)
+    numbers = [study.ask().number for _ in range(3)]
+    assert [make(run_dir).ask().number, len(run_dir.recover_records(runs.ASKED))] == [numbers[0], 3]
+    path = run_dir.file(runs.CANDIDATES)
+    before = [line for line in path.read_bytes().splitlines(keepends=True) if json.loads(line)["number"] < numbers[0]]
+    path.write_bytes(b"".join(before)[:-40])
+    assert make(run_dir).ask().number < numbers[0]
+    assert run_dir.recover_records(runs.ASKED)[0]["number"] < numbers[0]
+
+
 def test_with_a_lag_candidates_do_not_depend_on_the_order_of_finishing():
     def proposed(order):
         study, rng, live, digests = make(lag=4), random.Random(order), [], []
@@ -222,6 +233,33 @@ def test_with_a_lag_candidates_do_not_depend_on_the_order_of_finishing():
         return digests[:40]
 
     assert proposed(1) == proposed(2) == proposed(3)
+
+
+def in_random_order(run_dir, order, kills, sampler):
+    """Search with three workers that finish in any order; each kill loses what is in the air."""
+    rng, told = random.Random(order), []
+    while True:
+        study, live = make(run_dir, sampler=sampler, constraints=Constraints(latency_ms=0.8), lag=5), []
+        while study.counts.evaluated + study.counts.failed + study.pending < 30 or live:
+            while study.ready and len(live) < 3 and len(told) + len(live) < 30:
+                live.append(study.ask())
+            done = live.pop(rng.randrange(len(live)))
+            told.append(done.number)
+            right = None if done.number % 7 == 3 else toy.accuracy(done.architecture.to_dict())
+            study.tell(done, Evaluation(right, None if right else "broken", 0.0))
+            if len(told) in kills:
+                kills.remove(len(told))
+                break
+        else:
+            assert len(set(told)) == len(told)
+            return sorted(proposals(study), key=lambda p: p[0]), study.counts
+
+
+@pytest.mark.parametrize("sampler", ["evolution", "nsga2"])
+def test_with_a_lag_a_killed_search_of_several_workers_equals_an_undisturbed_one(tmp_path, sampler):
+    with RunDirectory.create(tmp_path, "a") as first, RunDirectory.create(tmp_path, "b") as second:
+        undisturbed = in_random_order(first, 1, [], sampler)
+        assert in_random_order(second, 2, [1, 2, 5, 11, 23, 24, 27], sampler) == undisturbed
 
 
 def test_a_study_that_must_wait_says_so():
