@@ -1,6 +1,7 @@
 """Inverted residual (MBConv): Sandler et al. 2018, MobileNetV2, arXiv 1801.04381, figure 4.
 
-With squeeze-and-excitation as in MobileNetV3 (arXiv 1905.02244) or EfficientNet (arXiv 1905.11946).
+With squeeze-and-excitation as in MobileNetV3 (arXiv 1905.02244) or EfficientNet (arXiv 1905.11946); both pointwise
+convolutions may be of low rank (`nas.blocks.low_rank`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from typing import ClassVar
 from timm.models._efficientnet_blocks import InvertedResidual
 from torch import nn
 
-from nas.blocks import parts
+from nas import schema
+from nas.blocks import low_rank, parts
 
 
 @dataclass(frozen=True, slots=True)
 class MBConv:
-    """Pointwise expansion, depthwise convolution, optional SE, linear pointwise projection, skip."""
+    """Pointwise expansion, depthwise convolution, optional SE, linear pointwise projection, skip.
+
+    Attributes:
+        rank: of the pointwise convolutions, as a share of their smaller number of channels; 1 leaves them whole.
+    """
 
     kind: ClassVar[str] = "mbconv"
     reshapes: ClassVar[bool] = True
@@ -27,10 +33,12 @@ class MBConv:
     exp_ratio: float = 6.0
     se: parts.Se = "none"
     act: parts.Act = "relu"
+    rank: float = schema.later(1.0)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
         parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+        low_rank.require_rank(self.rank)
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
@@ -48,7 +56,7 @@ class MBConv:
             act_layer=parts.act_layer(self.act),
             se_layer=parts.se_layer(self.se, exp_ratio=self.exp_ratio),
         )
-        return block
+        return low_rank.factorize(block, ("conv_pw", "conv_pwl"), self.rank)
 
 
 BLOCK = MBConv

@@ -17,12 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nas import schema
-from nas.blocks import parts
+from nas.blocks import low_rank, parts
 from nas.blocks.attention2d import MultiHeadAttention2d
 
 MAX_WINDOW_SIZE = 32
 
 Position = Literal["conv", "none"]
+
+_MATRICES = ("attn.query", "attn.key", "attn.value", "attn.proj", "mlp.fc1", "mlp.fc2")
 
 
 class TransformerBlock(nn.Module):
@@ -107,6 +109,8 @@ class Transformer:
             squares, so a window that divides it wastes nothing.
         position: ``conv`` adds a depthwise convolution before the attention, ``none`` nothing.
         bias: give the projections of the attention biases.
+        rank: of the projections and the layers of the MLP, as a share of their smaller number of channels; 1 leaves
+            them whole.
     """
 
     kind: ClassVar[str] = "transformer"
@@ -120,6 +124,7 @@ class Transformer:
     window_size: int = 0
     position: Position = schema.later("conv")
     bias: bool = schema.later(False)
+    rank: float = schema.later(1.0)
 
     def __post_init__(self) -> None:
         parts.require(self.out_chs >= 1, f"out_chs must be at least 1, got {self.out_chs}")
@@ -129,6 +134,7 @@ class Transformer:
         # A window of one position attends to nothing but itself.
         legal = self.window_size == 0 or 2 <= self.window_size <= MAX_WINDOW_SIZE
         parts.require(legal, f"window_size must be 0 or 2 to {MAX_WINDOW_SIZE}, got {self.window_size}")
+        low_rank.require_rank(self.rank)
 
     @property
     def stride(self) -> int:
@@ -143,7 +149,8 @@ class Transformer:
     @property
     def residual_exits(self) -> tuple[str, ...]:
         """The last projections of attention and MLP."""
-        return ("attn.proj.weight", "mlp.fc2.weight")
+        second = "" if self.rank == 1 else "1."
+        return (f"attn.proj.{second}weight", f"mlp.fc2.{second}weight")
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, out_chs, H, W) -> (N, out_chs, H, W)``.
@@ -152,7 +159,7 @@ class Transformer:
             ValueError: if `in_chs` is not `out_chs`.
         """
         parts.require(in_chs == self.out_chs, f"a transformer block keeps its {in_chs} channels, not {self.out_chs}")
-        return TransformerBlock(
+        block = TransformerBlock(
             in_chs,
             num_heads=self.num_heads,
             head_dim=self.head_dim,
@@ -162,6 +169,7 @@ class Transformer:
             position=self.position,
             bias=self.bias,
         )
+        return low_rank.factorize(block, _MATRICES, self.rank)
 
 
 BLOCK = Transformer

@@ -12,12 +12,17 @@ from typing import ClassVar
 from timm.models._efficientnet_blocks import UniversalInvertedResidual
 from torch import nn
 
-from nas.blocks import parts
+from nas import schema
+from nas.blocks import low_rank, parts
 
 
 @dataclass(frozen=True, slots=True)
 class UniversalInvertedBottleneck:
-    """Depthwise (optional), pointwise expansion, depthwise (optional), linear pointwise projection, skip."""
+    """Depthwise (optional), pointwise expansion, depthwise (optional), linear pointwise projection, skip.
+
+    Attributes:
+        rank: of the pointwise convolutions, as a share of their smaller number of channels; 1 leaves them whole.
+    """
 
     kind: ClassVar[str] = "uib"
     reshapes: ClassVar[bool] = True
@@ -29,6 +34,7 @@ class UniversalInvertedBottleneck:
     exp_ratio: float = 4.0
     act: parts.Act = "relu"
     layer_scale: bool = False
+    rank: float = schema.later(1.0)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size or 1)
@@ -36,6 +42,7 @@ class UniversalInvertedBottleneck:
         has_window = self.start_kernel_size > 0 or self.kernel_size > 0
         parts.require(has_window or self.stride == 1, "stride 2 needs start_kernel_size or kernel_size")
         parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+        low_rank.require_rank(self.rank)
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
@@ -54,7 +61,7 @@ class UniversalInvertedBottleneck:
             act_layer=parts.act_layer(self.act),
             layer_scale_init_value=parts.LAYER_SCALE_INIT if self.layer_scale else None,
         )
-        return block
+        return low_rank.factorize(block, ("pw_exp.conv", "pw_proj.conv"), self.rank)
 
 
 BLOCK = UniversalInvertedBottleneck

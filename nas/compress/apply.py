@@ -12,7 +12,7 @@ from nas.compress import few_bits, int8, lowrank, sparse
 from nas.compress.form import trainable
 from nas.compress.prune import prune
 from nas.compress.steps import Step
-from nas.compress.tuning import Tuning, calibration_images, tune
+from nas.compress.tuning import FEATURE_WEIGHT, Tuning, calibration_images, tune
 from nas.data.batches import EvaluationBatches
 from nas.training.train import evaluate, recalibrate_batch_norm
 
@@ -95,7 +95,7 @@ def _distill(work: Work, step: Step) -> Made:
         work.tuning,
         stage=str(step),
         teacher=teacher,
-        features=True,
+        feature_weight=FEATURE_WEIGHT,
         epochs=epochs,
         lr_share=_NEAR,
     )

@@ -69,6 +69,7 @@ class Outcome:
         rows: the network before the chain, and after each step.
         test_accuracy: of the first and the last row, on the test split.
         test_images: how many that split holds.
+        search_images: how many the search split holds, which every row was scored on.
     """
 
     folder: Path
@@ -77,6 +78,7 @@ class Outcome:
     rows: tuple[Row, ...]
     test_accuracy: tuple[float, float]
     test_images: int
+    search_images: int
 
 
 def compress(subject: Subject, wishes: Wishes, folder: Path, watch: Watch) -> Outcome:
@@ -131,6 +133,7 @@ class _Chain:
             rows=tuple(self._rows),
             test_accuracy=(before, after),
             test_images=len(self._subject.data.test),
+            search_images=len(self._subject.data.search),
         )
 
     def _first(self) -> None:
@@ -140,6 +143,7 @@ class _Chain:
             details = "trained on the data first"
             self._train_first(network, "training", "training")
         self._record(0, Made(network, details), start)
+        self._state("training").unlink(missing_ok=True)
 
     def _step(self, number: int, step: Step, teacher: Callable[[], nn.Module] | None) -> None:
         start = time.perf_counter()
@@ -241,6 +245,9 @@ class _Chain:
         name = self._names[number].replace(":", "-")
         return self._directory.file("steps") / f"{number:02d}-{name}{suffix}"
 
+    def _state(self, stem: str) -> Path:
+        return self._directory.file("steps") / f"{stem}.state"
+
     def _load(self, number: int) -> nn.Module:
         return load_network(self._file(number, ".safetensors"), self._subject.build)
 
@@ -254,7 +261,7 @@ class _Chain:
 
     def _train_first(self, network: nn.Module, stage: str, stem: str) -> None:
         """Train a network that no file gives weights for."""
-        tune(network, self._tuning(self._directory.file("steps") / f"{stem}.state", whole=True), stage=stage)
+        tune(network, self._tuning(self._state(stem), whole=True), stage=stage)
 
     def _teacher(self) -> Callable[[], nn.Module] | None:
         """Find the teacher now, so that a wrong name fails before any work; return what gives it when it is needed."""
@@ -270,6 +277,7 @@ class _Chain:
                 return load_network(file, lambda: network)
             self._train_first(network, "teacher", "teacher")
             save_network(network, file)
+            self._state("teacher").unlink(missing_ok=True)
             return network
 
         return give

@@ -1,8 +1,8 @@
 """Structured pruning: whole channels leave, with everything that depends on them in other layers.
 
 Which layers depend on one another is found by torch-pruning (Fang 2023, arXiv 2301.12900), which follows the graph of
-the network. It does not see through the reshaping of an attention, so the layers inside keep their widths, except
-those of timm's attention with one joint projection, whose heads leave as wholes.
+the network. It does not see through the reshaping of an attention, so the layers inside keep their widths, but for
+heads that leave as wholes: of timm's attention with one joint projection, and of ours (`nas.compress.heads`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nas.compress.heads import prune_heads
 from nas.errors import NasError, UserError
 
 _ATTENTION = ("attention", "msa", "mla")
@@ -47,6 +48,8 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
     classes = _classes(network, example)
     before = sum(p.numel() for p in network.parameters())
     heads = _attentions(network)
+    count = sum(m.num_heads for m in heads)
+    ours = prune_heads(network, ratio)
     with _quiet():
         try:
             pruner = tp.pruner.BasePruner(
@@ -70,7 +73,9 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
     after = sum(p.numel() for p in network.parameters())
     if found != classes or after == before:
         raise _unfit(network, "nothing could be removed" if after == before else f"{found} outputs, not {classes}")
-    return f"{100 * (1 - after / before):.0f} % of the weights removed"
+    removed = ours + count - sum(m.num_heads for m in heads)
+    more = f", {removed} attention head{'s' if removed > 1 else ''}" if removed else ""
+    return f"{100 * (1 - after / before):.0f} % of the weights removed{more}"
 
 
 def torch_pruning() -> ModuleType:

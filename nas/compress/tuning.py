@@ -57,7 +57,7 @@ def tune(
     *,
     stage: str,
     teacher: nn.Module | None = None,
-    features: bool = False,
+    feature_weight: float = 0.0,
     epochs: int | None = None,
     lr_share: float = 1.0,
 ) -> None:
@@ -68,7 +68,7 @@ def tune(
         tuning: data and recipe.
         stage: what to call the training to whoever watches.
         teacher: whose logits are followed; None follows the labels alone.
-        features: whether the teacher's feature maps are followed too.
+        feature_weight: how much the teacher's feature maps count beside its logits; 0 does not look at them.
         epochs: None takes `tuning.epochs`.
         lr_share: of the recipe's learning rate; below 1 for weights that are near their place.
 
@@ -83,10 +83,10 @@ def tune(
     def progress(at: Progress) -> None:
         tuning.watch.progress(stage, at.step, at.steps, f"loss {at.metrics['loss']:.2f}")
 
-    with suited_threads(side), _maps(network, teacher if features else None, side) as maps:
+    with suited_threads(side), _maps(network, teacher if feature_weight else None, side) as maps:
         network.train()
         try:
-            step = _step(network, teacher, recipe, maps)
+            step = _step(network, teacher, recipe, maps, feature_weight)
             fit(network, step, batches, recipe, callbacks=Callbacks(progress=progress), checkpoint=tuning.checkpoint)
         finally:
             network.eval()
@@ -121,7 +121,9 @@ class _Maps:
     teacher: dict[int, Tensor]
 
 
-def _step(network: nn.Module, teacher: nn.Module | None, recipe: Recipe, maps: _Maps | None) -> Step:
+def _step(
+    network: nn.Module, teacher: nn.Module | None, recipe: Recipe, maps: _Maps | None, feature_weight: float
+) -> Step:
     def step(images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:  # noqa: ARG001  # a Step's contract
         logits = network(images)
         loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
@@ -131,7 +133,7 @@ def _step(network: nn.Module, teacher: nn.Module | None, recipe: Recipe, maps: _
             soft = distillation_loss(logits, wanted, temperature=recipe.distill_temperature)
             loss = (1 - recipe.distill_weight) * loss + recipe.distill_weight * soft
         if maps is not None:
-            loss = loss + FEATURE_WEIGHT * attention_loss(maps.student, maps.teacher)
+            loss = loss + feature_weight * attention_loss(maps.student, maps.teacher)
         loss.backward()
         return {"loss": loss.item()}
 

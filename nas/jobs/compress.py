@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TIMM = "timm:"
 _FOLDER = "compressed"
-MARKDOWN = "table.md"
+MARKDOWN, PICTURE = "table.md", "chain.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Order:
 
 
 def compress_network(order: Order, wishes: Wishes, out: Path | None, watch: Watch) -> Outcome:
-    """Run a chain of steps and leave ``table.json``, ``table.md``, ``model.onnx`` and ``model.pt2`` in its folder.
+    """Run a chain of steps and leave its table, picture and files in its folder.
 
     Args:
         order: what to compress.
@@ -56,6 +56,7 @@ def compress_network(order: Order, wishes: Wishes, out: Path | None, watch: Watc
     torch_compat.prepare()
     from nas.compress.chain import compress
     from nas.report.compression import compression_markdown
+    from nas.report.compression_chart import draw_chain
     from nas.search.engine import InterruptedRunError
 
     subject = _subject(order, wishes.seed)
@@ -65,6 +66,7 @@ def compress_network(order: Order, wishes: Wishes, out: Path | None, watch: Watc
     except KeyboardInterrupt:
         raise InterruptedRunError(f"stopped; the same command continues in {folder}") from None
     write_atomic(folder / MARKDOWN, compression_markdown(outcome).encode())
+    write_atomic(folder / PICTURE, draw_chain(outcome, Path(order.network).name).encode())
     return outcome
 
 

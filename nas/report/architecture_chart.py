@@ -104,6 +104,8 @@ def _numbers(block: Mapping[str, Any]) -> str:
         parts.append(f"/{stride}")
     if block.get("exp_ratio"):
         parts.append(f"e{block['exp_ratio']:g}")
+    if block.get("rank", 1) != 1:
+        parts.append(f"rank {block['rank']:g}")
     if block.get("num_heads"):
         parts.append(f"{block['num_heads']} heads")
     if block.get("se") not in (None, "none") or block.get("se_ratio"):

@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from nas.report.axes import Axes
-from nas.report.labels import Box, shortened, text_width
+from nas.report.labels import Box, text_width
+from nas.report.picture import TOP, picture
 from nas.report.scales import Scale, fit
-from nas.report.svg import Markup, element, escaped, joined, text, title
+from nas.report.svg import Markup, element, joined, text, title
 
 BINS = 30
 TEXT_ROWS = 10  # a divisor of BINS
 _TEXT_WIDTH = 40
-_LEFT, _RIGHT, _TOP = 52.0, 22.0, 62.0
+_LEFT, _RIGHT = 52.0, 22.0
 _PLOT_HEIGHT = 190.0
 _ROW = 15.0
 
@@ -80,28 +80,12 @@ def histogram_text(bins: Histogram, write: Callable[[float], str]) -> str:
 
 def draw_histograms(heading: str, note: str, panels: Sequence[Panel], width: float = 860) -> str:
     """Draw histograms below each other as the text of an SVG file."""
-    drawn, y = [], _TOP
+    drawn, y = [], TOP
     for panel in panels:
         part, height = _draw_panel(panel, y, width)
         drawn.append(part)
         y += height
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    picture = element(
-        "svg",
-        element("title", escaped(f"{heading}: {note}")),
-        element("style", Markup(style)),
-        element("rect", width=width, height=y, style="fill: var(--card)"),
-        text(16, 28, shortened(heading, width - 32, 15), class_="stage-name", style="font-size: 15px"),
-        text(16, 46, shortened(note, width - 32), class_="note"),
-        *drawn,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width:.0f} {y:.0f}",
-        width=width,
-        height=y,
-        # The style sheet is the page's, where the text's family is that of the body.
-        style=f"max-width: {width:.0f}px; margin: auto; font-family: system-ui, sans-serif",
-    )
-    return picture + "\n"
+    return picture(heading, note, width, y, *drawn)
 
 
 def _draw_panel(panel: Panel, top: float, width: float) -> tuple[Markup, float]:

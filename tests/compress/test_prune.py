@@ -45,16 +45,17 @@ def test_heads_of_a_joint_projection_leave_as_wholes() -> None:
     assert network(torch.zeros(1, 3, 16, 16)).shape == (1, 5)
 
 
-def test_attention_with_projections_of_its_own_keeps_its_heads() -> None:
+def test_our_attention_loses_heads_and_channels_around_it() -> None:
     from nas.blocks.transformer import Transformer
 
     block = Transformer(out_chs=32, num_heads=2, head_dim=8).build(32)
     network = nn.Sequential(
         nn.Conv2d(3, 32, 3, 2), block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 4)
     ).eval()
-    prune(network, 0.5, side=16)
+    assert prune(network, 0.5, side=16).endswith(", 1 attention head")
     assert network(torch.zeros(1, 3, 16, 16)).shape == (1, 4)
     assert network[0].out_channels == 16
+    assert block.attn.query.out_channels == block.attn.proj.in_channels == 8
 
 
 def test_a_network_without_anything_to_remove_is_an_error() -> None:

@@ -23,7 +23,7 @@ def test_equal_looks_cost_nothing_whatever_the_width() -> None:
 def test_training_changes_the_weights_and_not_the_teacher(network: nn.Module, few_digits: ImageData) -> None:
     teacher = copy.deepcopy(network).requires_grad_(False)
     before = copy.deepcopy(teacher.state_dict())
-    tune(network, tuning(few_digits), stage="test", teacher=teacher, features=True)
+    tune(network, tuning(few_digits), stage="test", teacher=teacher, feature_weight=1.0)
     assert not network.training
     assert any((p != q).any() for p, q in zip(network.parameters(), teacher.parameters(), strict=True))
     for name, tensor in teacher.state_dict().items():

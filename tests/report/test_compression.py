@@ -1,14 +1,16 @@
 from pathlib import Path
+from xml.etree import ElementTree
 
 from nas.compress.chain import Outcome
 from nas.compress.measure import Row
 from nas.report.compression import compression_markdown, compression_note, compression_table
+from nas.report.compression_chart import draw_chain
 
 
 def outcome(last: str, *, computed: bool) -> Outcome:
     before = Row("before", 0.98, 40_000, False, 45_000, 10_000_000, 10_000, 0.5, 0.4)
     after = Row(last, 0.975, 10_000, computed, 15_000, 5_000_000, 10_000, None, 0.2, "done")
-    return Outcome(Path("a"), "host-cpu", "fp32", (before, after), (0.97, 0.96), 359)
+    return Outcome(Path("a"), "host-cpu", "fp32", (before, after), (0.97, 0.96), 359, 359)
 
 
 def test_computed_sizes_are_marked_and_missing_predictions_left_out() -> None:
@@ -30,3 +32,15 @@ def test_the_note_says_what_was_gained_and_lost() -> None:
 def test_loading_a_quantised_program_names_its_operators() -> None:
     assert "torchao" in compression_markdown(outcome("int8", computed=False))
     assert "torchao" not in compression_markdown(outcome("prune:0.5", computed=False))
+
+
+def test_the_picture_names_every_step_where_its_figures_are() -> None:
+    root = ElementTree.fromstring(draw_chain(outcome("int8", computed=False), "runs/<a>"))
+    words = [node.text or "" for node in root.iter() if node.tag.endswith("text")]
+    assert words[0] == "runs/<a>: int8"
+    assert "4.0x smaller, 2.00x as quick" in words[1]
+    assert words.count("before") == words.count("int8") == 2
+    dots = [node for node in root.iter() if node.tag.endswith("circle")]
+    before, after, *_ = ((float(dot.get("cx", 0)), float(dot.get("cy", 0))) for dot in dots)
+    assert after[0] < before[0]  # smaller: to the left
+    assert after[1] > before[1]  # less accurate: lower
