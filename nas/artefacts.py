@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from nas.space.architecture import Architecture
 
 _ARCHITECTURE = "architecture.json"
-_WEIGHTS = "model.safetensors"
+WEIGHTS = "model.safetensors"
 
 
 def save_winner(folder: Path, architecture: Architecture, network: nn.Module) -> None:
     """Write a trained network into `folder`, replacing what was there."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(network, folder / _WEIGHTS, digest=architecture.digest)
+    save_weights(network, folder / WEIGHTS, digest=architecture.digest)
     runs.write_atomic(folder / _ARCHITECTURE, (architecture.to_json() + "\n").encode())
 
 
@@ -33,7 +33,7 @@ def load_winner(folder: Path) -> tuple[Architecture, nn.Module]:
     Raises:
         UserError: if a file is missing, broken or belongs to another architecture.
     """
-    for name in (_ARCHITECTURE, _WEIGHTS):
+    for name in (_ARCHITECTURE, WEIGHTS):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: not found; has this run finished?")
     torch_compat.prepare()
@@ -44,7 +44,7 @@ def load_winner(folder: Path) -> tuple[Architecture, nn.Module]:
     load_run_blocks(folder.parent)
     architecture = load_architecture(folder / _ARCHITECTURE)
     network = build(architecture)
-    load_weights(network, folder / _WEIGHTS, digest=architecture.digest)
+    load_weights(network, folder / WEIGHTS, digest=architecture.digest)
     return architecture, network.eval()
 
 

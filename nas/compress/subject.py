@@ -52,7 +52,7 @@ def from_run(path: Path, target: str | None) -> Subject:
         UserError: if the run has no winner.
     """
     from nas.artefacts import load_winner
-    from nas.export.run import read_result, run_data
+    from nas.export.deployable import read_result, run_data
     from nas.model.network import build
 
     architecture, network = load_winner(path / "winner")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from nas.data import arrays, digits, folder, timm_sets
+from nas.data import arrays, digits, folder, photos, timm_sets
 from nas.data.images import ImageData
 from nas.errors import UserError
 
@@ -22,7 +22,7 @@ class Source(Protocol):
 
 # A new source is one file with `accepts` and `load`, and its name here; the folder comes last, it takes any
 # path.
-_SOURCES: tuple[Source, ...] = (digits, arrays, timm_sets, folder)
+_SOURCES: tuple[Source, ...] = (digits, photos, arrays, timm_sets, folder)
 _MIN_RESOLUTION = 8
 _MAX_RESOLUTION = 4096
 
@@ -31,7 +31,7 @@ def load_data(spec: str, *, resolution: int, seed: int = 0, root: Path | None = 
     """Load a data set and split it.
 
     Args:
-        spec: ``"digits"``, a folder of class folders, an ``.npz`` file, or a name of timm's such as
+        spec: ``"digits"``, ``"photos"``, a folder of class folders, an ``.npz`` file, or a name of timm's such as
             ``"torch/cifar10"`` (``"torch/cifar10+download"`` may download it).
         resolution: side length in pixels that batches are made at.
         seed: decides which images are held out where the source does not say.

@@ -44,6 +44,8 @@ class ModelFacts:
         digest: the architecture's digest; empty if the module has none.
         macs: multiply-adds of one image.
         architecture: what the module is; None if it is any other module, which not every format takes.
+        timm_name: what timm calls the module, with weights of the same names; empty if it is none of timm's.
+        num_classes: how many it tells apart; 0 if nobody needs to know.
     """
 
     resolution: int
@@ -53,6 +55,8 @@ class ModelFacts:
     digest: str = ""
     macs: int | None = None
     architecture: Architecture | None = None
+    timm_name: str = ""
+    num_classes: int = 0
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -148,6 +152,11 @@ def _exporters() -> Mapping[str, Exporter]:
 def format_names() -> list[str]:
     """Return the names of every export format, sorted."""
     return sorted(_exporters())
+
+
+def installed_formats() -> tuple[str, ...]:
+    """Return the names of the export formats that can be written here, sorted."""
+    return tuple(name for name in format_names() if not missing_modules(name))
 
 
 def missing_modules(name: str) -> tuple[str, ...]:

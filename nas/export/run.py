@@ -1,4 +1,4 @@
-"""Exporting and verifying: any module, or the winner of a run.
+"""Exporting and verifying: any module, or whatever else is deployable.
 
 Files (and folders, where a format is one) land in the run's ``export`` folder, beside ``verification.json``. One that
 does not compute what PyTorch computes is kept with the suffix ``.rejected``: to be looked at, and never deployed by
@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nas import runs
 from nas.errors import NasError, UserError
+from nas.export.deployable import Deployable, from_run
 from nas.export.fold import checked_fold
 from nas.export.formats import Exporter, ModelFacts, Quantizing, exporter
 from nas.export.legality import check
 from nas.export.verification import Verification, record
-from nas.export.verify import kernel_gap_db, shortcomings, verify
+from nas.export.verify import judge, kernel_gap_db, verify
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nas.data import ImageData, SplitName
-    from nas.space.architecture import Architecture
 
 VERIFIED_IMAGES = 64
 VERIFIED_INTEGER_IMAGES = 512  # their measure is a share of images
@@ -42,6 +41,7 @@ def export_module(
     labels: Tensor | None = None,
     calibration: Tensor | None = None,
     name: str = "model",
+    trained: bool = True,
 ) -> Verification:
     """Write `module` into `folder` in one format and check the file against the module.
 
@@ -54,6 +54,7 @@ def export_module(
         labels: (N,) their classes, where known.
         calibration: (M, C, H, W) other images, of the training split; formats of integers need them.
         name: of the file, without suffix.
+        trained: whether the weights are more than random numbers.
 
     Raises:
         UserError: for an unknown format or no images.
@@ -73,7 +74,8 @@ def export_module(
         gap = _kernel_gap(chosen, plain, unverified, images)
     except NasError as error:  # its own runtime does not run it
         raise NasError(f"{error}; kept as {_settle(unverified, path, passed=False)}") from error
-    wrong = shortcomings(found, tolerance=chosen.tolerance, kernel_gap=gap)
+    judgement = judge(found, tolerance=chosen.tolerance, kernel_gap=gap, trained=trained)
+    wrong = judgement.shortcomings
     settled = _settle(unverified, path, passed=not wrong)
     verification = Verification(
         format=format_name,
@@ -92,6 +94,7 @@ def export_module(
         calibration_images=0 if calibration is None or ready is chosen else len(calibration),
         kernel_gap_db=gap,
         shortcomings=wrong,
+        notes=judgement.notes,
         legality=() if wrong else check(format_name, path),
     )
     record(folder, verification)
@@ -101,27 +104,40 @@ def export_module(
 
 
 def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
-    """Export the winner of a run in every one of `formats` and verify each file on held-out images.
-
-    A format that fails does not keep the others from being written.
+    """Export the winner of a run in every one of `formats` into its ``export`` folder (see `export_all`).
 
     Raises:
         UserError: for an unknown format (before anything is written) or a run without a winner.
         NasError: if a file does not compute what PyTorch computes.
     """
+    require(formats)
+    return export_all(from_run(run_dir), formats, run_dir / "export")
+
+
+def require(formats: Sequence[str]) -> None:
+    """Check that there are such formats, and that what writes them is installed.
+
+    Raises:
+        UserError: if not.
+    """
     for name in formats:
         exporter(name)
-    from nas.artefacts import load_winner
 
-    architecture, network = load_winner(run_dir / "winner")
-    result = read_result(run_dir)
-    data = run_data(result, architecture)
-    facts = model_facts(data, architecture, result)
+
+def export_all(network: Deployable, formats: Sequence[str], folder: Path) -> list[Verification]:
+    """Export a network in every one of `formats` and verify each file on held-out images.
+
+    A format that fails does not keep the others from being written.
+
+    Raises:
+        UserError: for an unknown format.
+        NasError: if a file does not compute what PyTorch computes.
+    """
     done: list[Verification] = []
     failed: list[NasError] = []
     for name in formats:
         try:
-            done.append(_export_on(data, network, name, run_dir / "export", facts))
+            done.append(_export(network, name, folder))
         except NasError as error:
             failed.append(error)
     if failed:
@@ -129,14 +145,21 @@ def export_run(run_dir: Path, formats: Sequence[str]) -> list[Verification]:
     return done
 
 
-def _export_on(data: ImageData, network: nn.Module, format_name: str, folder: Path, facts: ModelFacts) -> Verification:
+def _export(network: Deployable, format_name: str, folder: Path) -> Verification:
     integers = isinstance(exporter(format_name), Quantizing)
-    images, labels = _first_images(data, "search", VERIFIED_INTEGER_IMAGES if integers else VERIFIED_IMAGES)
-    if not integers:  # it computes the same numbers: an accuracy on fewer images would only mislead
-        return export_module(network, format_name, folder, facts=facts, images=images)
-    calibration, _ = _first_images(data, "train", CALIBRATION_IMAGES)
+    judged_by_classes = integers and network.trained  # a share of images, which needs many
+    count = VERIFIED_INTEGER_IMAGES if judged_by_classes else VERIFIED_IMAGES
+    images, labels = _first_images(network.data, "search", count)
     return export_module(
-        network, format_name, folder, facts=facts, images=images, labels=labels, calibration=calibration
+        network.network,
+        format_name,
+        folder,
+        facts=network.facts,
+        images=images,
+        # Floating point computes the same numbers: an accuracy on fewer images would only mislead.
+        labels=labels if judged_by_classes and network.labelled else None,
+        calibration=_first_images(network.data, "train", CALIBRATION_IMAGES)[0] if integers else None,
+        trained=network.trained,
     )
 
 
@@ -182,50 +205,3 @@ def size_bytes(path: Path) -> int:
     """Return the size of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else (path,)
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def read_result(run_dir: Path) -> dict[str, Any]:
-    """Return a run's ``result.json``.
-
-    Raises:
-        UserError: if it is missing or damaged.
-    """
-    path = run_dir / runs.RESULT
-    if not path.is_file():
-        raise UserError(f"{path}: not found; is {str(run_dir)!r} a finished run?")
-    result = runs.read_json(path)
-    if not isinstance(result, dict):
-        raise UserError(f"{path}: expected a mapping")
-    return result
-
-
-def run_data(result: Mapping[str, Any], architecture: Architecture) -> ImageData:
-    """Load what a run's winner was trained on, at its resolution."""
-    from nas.data import load_data
-
-    root = result.get("data_root")
-    return load_data(
-        result["data"],
-        resolution=architecture.resolution,
-        seed=result["seed"],
-        root=None if root is None else Path(root),
-    )
-
-
-def model_facts(data: ImageData, architecture: Architecture, result: Mapping[str, Any]) -> ModelFacts:
-    """Return what files say about the winner of a run.
-
-    Args:
-        data: what it was trained on.
-        architecture: what it is.
-        result: the run's ``result.json``.
-    """
-    return ModelFacts(
-        resolution=architecture.resolution,
-        class_names=data.class_names,
-        mean=data.mean,
-        std=data.std,
-        digest=architecture.digest,
-        macs=(result.get("winner") or {}).get("macs"),
-        architecture=architecture,
-    )

@@ -31,6 +31,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 MODULE = f"{NAME}.py"
 _MAX_SECONDS = 300
+_KEPT = ("fixed_input_size", "interpolation", "crop_pct", "crop_mode", "pool_size", "first_conv", "classifier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,7 @@ class TimmExporter:
             "prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(network))",
             f'print(network(prepare(PIL.Image.open("{PHOTO}").convert("RGB"))[None]).argmax().item())',
         ]
-        known = facts.architecture is not None and published_name(facts.architecture) is not None
-        return Snippet("\n".join(line for line in lines if not (known and NAME in line)))
+        return Snippet("\n".join(line for line in lines if not (_known_name(facts) and NAME in line)))
 
 
 EXPORTER = TimmExporter()
@@ -82,22 +82,29 @@ def documents(facts: ModelFacts) -> dict[str, str]:
     """Return what stands beside the weights, by file name.
 
     Raises:
-        NasError: if the facts have no architecture, or a block's source cannot stand alone.
+        NasError: if the facts have neither an architecture nor timm's name, or a block's source cannot stand alone.
     """
-    architecture = facts.architecture
-    if architecture is None:
-        raise NasError("timm: a network can be written only with its architecture")
-    name = published_name(architecture)
-    cfg = pretrained_cfg(architecture, facts)
+    architecture, name = facts.architecture, _known_name(facts)
+    if architecture is None and name is None:
+        raise NasError("timm: a network can be written only with its architecture, or if it is one of timm's")
+    cfg = pretrained_cfg(architecture, facts) if architecture is not None else _own_cfg(facts)
     config = {
         "architecture": name or NAME,
-        "num_classes": architecture.num_classes,
-        "num_features": architecture.features,
+        **({"num_classes": architecture.num_classes, "num_features": architecture.features} if architecture else {}),
+        **({"num_classes": facts.num_classes} if architecture is None else {}),
         **({"label_names": list(facts.class_names)} if facts.class_names else {}),
         "pretrained_cfg": cfg,
+        **({"model_args": {"img_size": facts.resolution}} if architecture is None and cfg["fixed_input_size"] else {}),
     }
     texts = {CONFIG: json.dumps(config, indent=1, ensure_ascii=False) + "\n"}
-    return texts if name else {**texts, MODULE: module_source(architecture, cfg)}
+    return texts if name or architecture is None else {**texts, MODULE: module_source(architecture, cfg)}
+
+
+def _known_name(facts: ModelFacts) -> str | None:
+    """Return what timm calls the network; None if timm has it not."""
+    if facts.timm_name:
+        return facts.timm_name
+    return None if facts.architecture is None else published_name(facts.architecture)
 
 
 def published_name(architecture: Architecture) -> str | None:
@@ -130,6 +137,16 @@ def pretrained_cfg(architecture: Architecture, facts: ModelFacts) -> dict[str, A
         "first_conv": "conv_stem",
         "classifier": "classifier",
     }
+
+
+def _own_cfg(facts: ModelFacts) -> dict[str, Any]:
+    """Return timm's own description of one of its models, with the facts' images and without the place of weights."""
+    import timm
+
+    cfg: dict[str, Any] = timm.get_pretrained_cfg(facts.timm_name).to_dict()
+    told = {name: cfg[name] for name in _KEPT if cfg.get(name) is not None}
+    own = {"input_size": facts.input_shape, "mean": facts.mean, "std": facts.std, "num_classes": facts.num_classes}
+    return {"fixed_input_size": False, **told, **own}
 
 
 def _names(architecture: Architecture) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Verification:
         calibration_images: how many training images gave the ranges of the integers.
         kernel_gap_db: difference of the SQNR between two sets of kernels.
         shortcomings: what is wrong with the file; nothing if it passed.
+        notes: why it passed where that is not plain.
         legality: what devices make of the file.
     """
 
@@ -51,6 +52,7 @@ class Verification:
     calibration_images: int = 0
     kernel_gap_db: float | None = None
     shortcomings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     legality: tuple[Legality, ...] = ()
 
     def summary(self) -> str:
@@ -65,7 +67,7 @@ class Verification:
             said.insert(1, f"largest relative difference {difference}")
         elif self.sqnr_db is not None:
             said.append(f"SQNR {self.sqnr_db:.1f} dB")
-        return f"{self.file} {word}: {', '.join(said)}{''.join(f'; {s}' for s in self.shortcomings)}"
+        return f"{self.file} {word}: {', '.join(said)}{''.join(f'; {s}' for s in (*self.shortcomings, *self.notes))}"
 
 
 def record(folder: Path, verification: Verification) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nas import runs
+from nas.export.deployable import model_facts, read_result, run_data
 from nas.export.formats import ModelFacts
-from nas.export.run import model_facts, read_result, run_data
 from nas.export.timm import documents
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from nas.artefacts import save_winner
 from nas.errors import NasError, UserError
 from nas.export import ModelFacts, export_module, export_run
-from nas.export.run import read_result
+from nas.export.deployable import read_result
 from nas.model.network import build
 from nas.model.zoo import zoo_architecture
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.export.verify import Difference, compare, kernel_gap_db, shortcomings, verify
+from nas.export.verify import Difference, compare, judge, kernel_gap_db, verify
 
 
 @pytest.fixture
@@ -96,9 +96,45 @@ GOOD = Difference(0.1, 1e-6, 1.0, 30.0)
     ],
 )
 def test_what_keeps_a_file_from_being_deployed_is_said(found, tolerance, gap, said):
-    wrong = shortcomings(found, tolerance=tolerance, kernel_gap=gap)
+    wrong = judge(found, tolerance=tolerance, kernel_gap=gap).shortcomings
     assert bool(wrong) == bool(said)
     assert said in "; ".join(wrong)
+
+
+CHANGED = {"max_abs": 0.1, "relative": 0.5, "sqnr_db": 20.0, "images": 400}
+
+
+@pytest.mark.parametrize(
+    ("agreement", "reference", "accuracy", "changed", "passes"),
+    [
+        (0.96, 0.96, 0.955, 10, True),  # six images lost and four won
+        (0.96, 0.55, 0.53, 16, True),  # a network that is not sure: twelve lost, four won
+        (0.96, 0.96, 0.935, 12, False),  # eleven lost and one won
+        (0.96, 0.90, 0.92, 8, True),  # better by chance
+        (0.89, 0.96, 0.96, 20, False),  # too many for any excuse
+        (0.96, None, None, None, False),  # nobody knows
+    ],
+)
+def test_changed_classes_of_integers_are_judged_by_what_they_cost(agreement, reference, accuracy, changed, passes):
+    found = Difference(
+        top1_agreement=agreement, accuracy=accuracy, reference_accuracy=reference, changed=changed, **CHANGED
+    )
+    judgement = judge(found, tolerance=None)
+    assert (not judgement.shortcomings) == passes
+    assert bool(judgement.notes) == passes
+
+
+def test_how_many_images_were_lost_and_won_is_said():
+    found = Difference(top1_agreement=0.96, accuracy=0.53, reference_accuracy=0.55, changed=16, **CHANGED)
+    assert "right on 12 images fewer and 4 more of 400" in judge(found, tolerance=None).notes[0]
+
+
+def test_the_classes_of_random_weights_are_not_judged():
+    found = Difference(0.1, 0.5, 0.3, 20.0)
+    assert judge(found, tolerance=None).shortcomings
+    judgement = judge(found, tolerance=None, trained=False)
+    assert (judgement.shortcomings, judgement.notes) == ((), ("random weights: not judged by classes",))
+    assert judge(Difference(0.1, 0.5, 0.3, 2.0), tolerance=None, trained=False).shortcomings
 
 
 def test_kernels_are_compared_by_the_size_of_their_errors(network, images):

@@ -153,7 +153,7 @@ def _refuse_with_resume(arguments: argparse.Namespace) -> None:
         raise UserError(f"--resume continues a run as it was begun; leave out {flags}")
 
 
-_DATA = "digits, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
+_DATA = "digits, photos, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
 _SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
 _SLACK = "accuracy that the rule may give up, in points (default: 1)"
 _WARM_START = (
