@@ -50,9 +50,11 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
     from nas.blocks.user import loaded_file
     from nas.export.formats import exporter
     from nas.search.defaults import plan
+    from nas.search.engine import executor
 
     for format_name in wishes.formats:
         exporter(format_name)  # an unknown format should fail before hours of work
+    executor(wishes.workers)  # and so should an illegal number of workers
     if name is not None:
         runs.checked_name(name)
     if wishes.workers.address not in (cluster.LOCAL, cluster.INLINE):

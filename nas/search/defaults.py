@@ -9,12 +9,13 @@ from typing import Any
 from nas.blocks.user import load_blocks
 from nas.data import ImageData, load_data
 from nas.data.load import absolute
-from nas.errors import UserError
+from nas.errors import UserError, unknown_name
 from nas.model.warm_start import WarmStart, read_warm_start, warmed
 from nas.resources import absolute_yaml
 from nas.search.config import Effort, SearchConfig, Workers
 from nas.search.latency_check import MeasureOrder, require_measurable
-from nas.search.objective import Constraints
+from nas.search.objective import RULES, Constraints
+from nas.search.samplers import SAMPLERS
 from nas.search.study import Study
 from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
 from nas.space.space import SearchSpace, load_space
@@ -22,6 +23,7 @@ from nas.training.recipe import Recipe
 
 SMALL_SPACE = "tiny-hybrid"
 LARGE_SPACE = "mobile-hybrid"
+MAX_SEED = 999_999_999  # what every generator takes
 _SMALL_SIDE = 64  # images up to this side are searched in the small space
 _SMALL_SET = 5000  # training images; larger sets need fewer passes
 
@@ -58,6 +60,15 @@ class Wishes:
     warm_start: str | None = None
     measure: MeasureOrder | None = None
     blocks: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, name, legal in (("selection rule", self.select, RULES), ("sampler", self.sampler, SAMPLERS)):
+            if name is not None and name not in legal:
+                raise unknown_name(what, name, legal)
+        if not 0 <= self.accuracy_slack <= 1:
+            raise UserError(f"accuracy slack must be between 0 and 1 (0.01 is one point), got {self.accuracy_slack}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UserError(f"seed must be a whole number from 0 to {MAX_SEED}, got {self.seed}")
 
 
 def plan(wishes: Wishes) -> SearchConfig:

@@ -6,6 +6,7 @@ nothing, because ray is only imported when it runs.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -67,14 +68,15 @@ class RayExecutor:
         should_stop: ShouldStop,
     ) -> Outcome:
         """See `Executor.run`."""
-        prepare_environment(self.address)
-        from nas.search import ray_tune
+        with _put_back():
+            prepare_environment(self.address)
+            from nas.search import ray_tune
 
-        progress = Progress(study, evaluations, on_result, should_stop)
-        local = self.address == cluster.LOCAL
-        with _scratch() as scratch, ray_tune.connected(self, scratch):
-            spec = evaluator_spec if local else evaluator_spec.packed()
-            ray_tune.run(self, spec, progress, scratch)
+            progress = Progress(study, evaluations, on_result, should_stop)
+            local = self.address == cluster.LOCAL
+            with _scratch() as scratch, ray_tune.connected(self, scratch):
+                spec = evaluator_spec if local else evaluator_spec.packed()
+                ray_tune.run(self, spec, progress, scratch)
         # Tune takes Ctrl-C for itself and returns as if all were well.
         return progress.outcome or "interrupted"
 
@@ -87,6 +89,24 @@ def prepare_environment(address: str) -> None:
         chosen |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
+
+
+@contextmanager
+def _put_back() -> Iterator[None]:
+    """Leave Tune's settings and Ray's loggers as they were: the caller may have Ray jobs of its own."""
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    loggers = [logging.getLogger(name) for name in ("ray", "ray.tune")]
+    levels = [logger.level for logger in loggers]
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

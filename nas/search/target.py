@@ -12,6 +12,7 @@ from nas.hardware.predictor import LatencyEstimate, LatencyPredictor
 from nas.hardware.profile import HardwareProfile, load_profile
 from nas.hardware.space import Restriction, restrict
 from nas.model.zoo import ZOO
+from nas.resources import absolute_yaml
 from nas.search.objective import Constraints, Metrics, feasible
 
 if TYPE_CHECKING:
@@ -27,10 +28,16 @@ DERIVED_QUANTILE = 0.4  # of the latencies of random architectures
 class Target:
     """Predicts what architectures cost on one device, remembering every part it has seen."""
 
-    def __init__(self, profile: HardwareProfile) -> None:
+    def __init__(self, profile: HardwareProfile, source: str | None = None) -> None:
         self.profile = profile
+        self.source = source  # the name or path that it was read from
         self._predictor = LatencyPredictor(profile)
         self._costs = CostModel()
+
+    @classmethod
+    def load(cls, name_or_path: str) -> Target:
+        """Load a target by name or path; see `load_target`."""
+        return load_target(name_or_path)
 
     def metrics(self, architecture: Architecture) -> Metrics:
         """Return everything but the accuracy."""
@@ -49,7 +56,7 @@ def load_target(name_or_path: str) -> Target:
     Raises:
         UserError: if there is none, or its file is wrong.
     """
-    return Target(load_profile(name_or_path))
+    return Target(load_profile(name_or_path), absolute_yaml(name_or_path))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from nas import schema
 from nas.blocks import Block
 from nas.errors import UserError
 from nas.schema import Problems
@@ -62,6 +63,20 @@ class SearchSpace:
     tied: frozenset[str] = frozenset()
     num_classes: int = 1000
     seed_documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name_or_path: str) -> SearchSpace:
+        """Read a space by its shipped name or from a YAML file; see `load_space`."""
+        return load_space(name_or_path)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> SearchSpace:
+        """Read a space from a mapping, what the YAML file of a space holds.
+
+        Raises:
+            UserError: listing every problem, each with its path.
+        """
+        return space_from_document(schema.read(SpaceDocument, dict(document), source="search space"))
 
     def for_classes(self, num_classes: int) -> SearchSpace:
         """Return the same space for a data set with `num_classes` classes."""

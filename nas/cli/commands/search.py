@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.cli.blocks import add_blocks_flag
 from nas.cli.values import count, gpus, names, points, positive, seed, share, whole
-from nas.errors import UserError, unknown_name
+from nas.errors import UserError
 
 HELP = "search the best network for a target"
 EXAMPLES = """examples:
@@ -107,16 +107,10 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         raise UserError(f"--target is needed; known: {', '.join(profile_names())} (or --resume RUN)")
     from nas.search.config import Workers
     from nas.search.defaults import Wishes
-    from nas.search.engine import executor
-    from nas.search.objective import RULES, Constraints
-    from nas.search.samplers import SAMPLERS
+    from nas.search.objective import Constraints
 
-    for name, legal, what in ((arguments.select, RULES, "selection rule"), (arguments.sampler, SAMPLERS, "sampler")):
-        if name is not None and name not in legal:
-            raise unknown_name(what, name, legal)
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
     workers = Workers(arguments.ray_address, arguments.workers, arguments.cpus_per_trial, arguments.gpus_per_trial)
-    executor(workers)  # refuses an illegal address before any work
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
