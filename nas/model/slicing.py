@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,17 @@ from torch import Tensor
 Shape = tuple[int, ...]
 Segments = tuple[int, ...]
 """Number of equal parts of each leading dimension of a weight; dimensions that are not named have one."""
+
+
+class Cut(NamedTuple):
+    """Of dimension `dim`, the pieces of `length` that begin at `starts`, one behind the other."""
+
+    dim: int
+    length: int
+    starts: tuple[int, ...]
+
+
+Cuts = tuple[Cut, ...]
 
 
 def packed_weights(block: object) -> Mapping[str, Segments]:
@@ -35,12 +47,27 @@ def slice_like(shared: Tensor, shape: Shape, segments: Segments = ()) -> Tensor:
         shape: shape of the smaller module's weights, nowhere larger.
         segments: parts of each dimension.
     """
+    return cut(shared, cuts(tuple(shared.shape), shape, segments))
+
+
+def cuts(have: Shape, want: Shape, segments: Segments = ()) -> Cuts:
+    """Work out what `cut` has to do to give a tensor of shape `have` the shape `want`."""
+    starts = _starts(have, want, segments)
+    return tuple(
+        Cut(dim, want[dim] // len(starts[dim]), tuple(starts[dim]))
+        for dim in range(len(have))
+        if have[dim] != want[dim]
+    )
+
+
+def cut(shared: Tensor, cuts: Cuts) -> Tensor:
+    """Return a slice of `shared`: a view, a copy where a dimension is packed."""
     view = shared
-    for dim, starts in enumerate(_starts(tuple(shared.shape), shape, segments)):
-        if shared.shape[dim] != shape[dim]:
-            length = shape[dim] // len(starts)
-            pieces = [view.narrow(dim, start, length) for start in starts]
-            view = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim)
+    for dim, length, starts in cuts:
+        if len(starts) == 1:
+            view = view.narrow(dim, starts[0], length)
+        else:
+            view = torch.cat([view.narrow(dim, start, length) for start in starts], dim)
     return view
 
 

@@ -1,25 +1,26 @@
 """A supernet: one set of weights that every architecture of a space uses a slice of.
 
-There are no elastic layers and nothing is "active": a subnet is the plain network of its architecture, run by
-`torch.func.functional_call` on slices of the shared weights. For every place a block may stand at, and every family
-that may stand there, the shared weights are those of the largest block.
+There are no elastic layers and nothing is "active": a subnet is the plain network of its architecture, run part by part
+by `torch.func.functional_call` on slices of the shared weights. For every place a block may stand at, and every
+family that may stand there, the shared weights are those of the largest block.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from nas.blocks import Block, parts
 from nas.model.largest import LargestPart, largest_parts
-from nas.model.network import assemble, sequence
+from nas.model.network import assemble
 from nas.model.resizing import resized
-from nas.model.slicing import Segments, enclosing, packed_weights, paste, slice_like
+from nas.model.shared_part import SharedPart, shared_part
+from nas.model.slicing import enclosing, packed_weights, paste
 from nas.space.architecture import Architecture
-from nas.space.ends import STEM_MODULES
+from nas.space.ends import Head, Stem
 from nas.space.space import SearchSpace
 
 Weights = dict[str, Tensor]
@@ -36,7 +37,7 @@ class Supernet(nn.Module):
     def __init__(self, space: SearchSpace, *, seed: int = 0) -> None:
         super().__init__()
         self.space = space
-        self._weightless: dict[object, nn.Module] = {}
+        self._parts: dict[object, SharedPart] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for part in largest_parts(space):
@@ -44,22 +45,22 @@ class Supernet(nn.Module):
 
     def forward(self, architecture: Architecture, x: Tensor) -> Tensor:
         """Run one subnet: ``(N, 3, H, W) -> (N, num_classes)``; images are resized to its resolution."""
-        network = self._skeleton(architecture).train(self.training)
-        images = resized(x, architecture.resolution)
-        logits: Tensor = functional_call(network, self._slices(architecture, network), (images,))
-        return logits
+        x = resized(x, architecture.resolution)
+        for part in self._parts_of(architecture):
+            x = part(x, training=self.training)
+        return x
 
     def weights(self, architecture: Architecture) -> Weights:
         """Return the views of the shared weights that the architecture's network uses, by its own names."""
-        return self._slices(architecture, self._skeleton(architecture))
+        parts_of = self._parts_of(architecture)
+        return {part.prefix + weight.name: weight.slice() for part in parts_of for weight in part.weights}
 
     def assign(self, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
         """Set some of the shared weights that an architecture uses, given by its network's names and shapes."""
-        shared = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        places = {part.prefix + weight.name: weight for part in self._parts_of(architecture) for weight in part.weights}
         with torch.no_grad():
             for name, tensor in weights.items():
-                place, segments = _place(architecture, name)
-                paste(shared[place], tensor, segments)
+                paste(places[name].shared, tensor, places[name].segments)
 
     def extract(self, architecture: Architecture) -> nn.Sequential:
         """Copy a subnet into an ordinary network with the same outputs."""
@@ -69,40 +70,29 @@ class Supernet(nn.Module):
         network.load_state_dict(weights, assign=True)
         return network.requires_grad_(True).train(self.training)
 
-    def _slices(self, architecture: Architecture, network: nn.Module) -> Weights:
-        shared = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-        weights: Weights = {}
-        for name, tensor in network.state_dict(keep_vars=True).items():
-            place, segments = _place(architecture, name)
-            weights[name] = slice_like(shared[place], tuple(tensor.shape), segments)
-        return weights
+    def _parts_of(self, architecture: Architecture) -> Iterator[SharedPart]:
+        stem, head = architecture.stem, architecture.head
+        yield self._part("stem", "", stem, architecture.resolution)
+        for path, in_chs, block in architecture.blocks():
+            yield self._part(f"{path}.{block.kind}", f"{path}.", block, in_chs)
+        yield self._part(f"heads.{head.kind}", "", head, architecture.features)
 
-    def _skeleton(self, architecture: Architecture) -> nn.Sequential:
-        """Assemble the network without weights; its blocks are made once per place and description."""
-        made: Iterator[nn.Module] = iter([self._block(*place) for place in architecture.blocks()])
-        stages = [nn.Sequential(*(next(made) for _ in stage)) for stage in architecture.stages]
-        with torch.device("meta"):
-            return sequence(architecture, nn.Sequential(*stages))
-
-    def _block(self, path: str, in_chs: int, block: Block) -> nn.Module:
-        key = (path, in_chs, block)
-        if key not in self._weightless:
+    def _part(self, place: str, prefix: str, described: Stem | Block | Head, size: int) -> SharedPart:
+        """Return a part, made once per place and description; `size` is the stem's resolution, else channels."""
+        key = (place, described, size)
+        if key not in self._parts:
             with torch.device("meta"):
-                self._weightless[key] = block.build(in_chs)
-        return self._weightless[key]
+                module = _without_weights(described, size, self.space.num_classes)
+            self._parts[key] = shared_part(self, place, prefix, module, packed_weights(described))
+        return self._parts[key]
 
 
-def _place(architecture: Architecture, name: str) -> tuple[str, Segments]:
-    """Return where the weights called `name` in a network lie, and how they are packed.
-
-    Families and kinds of head have their own.
-    """
-    first, *rest = name.split(".", 3)
-    if first == "blocks":
-        i, j, own = rest
-        block = architecture.stages[int(i)][int(j)]
-        return f"blocks.{i}.{j}.{block.kind}.{own}", packed_weights(block).get(own, ())
-    return f"stem.{name}" if first in STEM_MODULES else f"heads.{architecture.head.kind}.{name}", ()
+def _without_weights(described: Stem | Block | Head, size: int, num_classes: int) -> nn.Module:
+    if isinstance(described, Stem):
+        return nn.Sequential(OrderedDict(described.modules(size)))
+    if isinstance(described, Head):
+        return nn.Sequential(OrderedDict(described.modules(size, num_classes)))
+    return described.build(size)
 
 
 def _register_largest(root: nn.Module, part: LargestPart) -> None:
