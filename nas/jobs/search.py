@@ -51,10 +51,12 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
     from nas.export.formats import exporter
     from nas.search.defaults import plan
     from nas.search.engine import executor
+    from nas.training.device import resolve
 
     for format_name in wishes.formats:
         exporter(format_name)  # an unknown format should fail before hours of work
     executor(wishes.workers)  # and so should an illegal number of workers
+    resolve(wishes.workers.device)  # or a device that is not there
     if name is not None:
         runs.checked_name(name)
     if wishes.workers.address not in (cluster.LOCAL, cluster.INLINE):

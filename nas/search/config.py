@@ -9,9 +9,11 @@ from typing import Any
 from nas import schema
 from nas.errors import UserError
 from nas.model.warm_start import WarmStart
+from nas.search.cluster import INLINE
 from nas.search.latency_check import MeasureOrder
 from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
+from nas.training.device import CPU
 from nas.training.recipe import Recipe
 
 
@@ -43,12 +45,34 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Where candidates are evaluated: ``inline`` in this process, else with Ray at an address."""
+    """Where a search computes.
+
+    Attributes:
+        address: candidates are evaluated ``inline``, in this process, else with Ray at an address.
+        count: candidates evaluated at once; None takes as many as fit.
+        cpus: CPUs of one evaluation.
+        gpus: GPUs of one evaluation that Ray keeps for it; without any, Ray's workers use the CPU.
+        device: what trains supernet and finalists, and evaluates: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        train_processes: processes that train the supernet together, each on its share of every batch.
+    """
 
     address: str = "local"
     count: int | None = None
     cpus: int = 1
     gpus: float = 0.0
+    device: str = "auto"
+    train_processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.train_processes < 1:
+            raise ValueError(f"train_processes must be at least 1, got {self.train_processes}")
+
+    @property
+    def evaluation_device(self) -> str:
+        """The device of one evaluation, as the process that does it names it: Ray numbers its GPUs anew."""
+        if self.address == INLINE:
+            return self.device
+        return self.device.partition(":")[0] if self.gpus > 0 else CPU
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from nas.search.supernets import own_blocks, trained_supernet
 from nas.search.target import Field, Target, load_target, search_field
 from nas.search.watch import Watch
 from nas.space.space import load_space
+from nas.training.device import resolve
 from nas.training.threads import suited_threads
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
         InterruptedRunError: if Ctrl-C ended it; the same call continues.
         UserError: if something the configuration names is wrong.
     """
-    clock = Clock()
+    clock, device = Clock(), resolve(config.workers.device)
     target, space = load_target(config.target), load_space(config.space)
     data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
     where = search_field(space.for_classes(data.num_classes), target)
@@ -82,6 +83,8 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
             runs_dir=run.path.parent,
             watch=watch,
             warm_start=config.warm_start,
+            device=device,
+            processes=config.workers.train_processes,
         )
     watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
     with clock.stage("search"), suited_threads(data.resolution):
@@ -143,7 +146,15 @@ def _explore(
         watch.progress("search", counts.evaluated + counts.failed, wanted, note)
 
     # Ray's workers run in folders of their own.
-    spec = SupernetSpec(where.full, weights.absolute(), config.data, config.root, config.seed, own_blocks(where.full))
+    spec = SupernetSpec(
+        where.full,
+        weights.absolute(),
+        config.data,
+        config.root,
+        config.seed,
+        own_blocks(where.full),
+        device=config.workers.evaluation_device,
+    )
     watch.progress("search", study.counts.evaluated, wanted, "starting workers")
     if study.counts.evaluated + study.counts.failed >= wanted:  # starting workers takes longer than all that is left
         return study

@@ -36,7 +36,7 @@ class Finalist:
         candidate: as the search saw it, with its inherited accuracy.
         metrics: with the accuracy on the search split after its own training.
         test_accuracy: on the test split.
-        network: trained, in eval mode.
+        network: trained, in eval mode, on the CPU.
         known: whether it is a known design (a baseline).
     """
 
@@ -128,12 +128,13 @@ class FinalTraining:
             callbacks=Callbacks(progress=progress),
             checkpoint=self._folder / f"{candidate.digest}.state",
         )
+        accuracies = {name: evaluate(sized, split) for name, split in self._splits.items()}
         return Finalist(
             name=name,
             candidate=candidate,
-            metrics=replace(candidate.metrics, accuracy=evaluate(sized, self._splits["search"])),
-            test_accuracy=evaluate(sized, self._splits["test"]),
-            network=network.eval(),
+            metrics=replace(candidate.metrics, accuracy=accuracies["search"]),
+            test_accuracy=accuracies["test"],
+            network=network.cpu().eval(),
             known=candidate.source.startswith(_SEED),
         )
 

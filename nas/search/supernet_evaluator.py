@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nas.blocks.user import BlockFile
 from nas.errors import UserError
 from nas.space.space import SearchSpace
+from nas.training.device import CPU, placed, resolve
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +34,7 @@ class SupernetSpec:
         data_seed: decides the splits.
         blocks: files of block families that the space needs beside those of the package.
         content: the weights file's bytes, where workers may not see the file.
+        device: what the worker computes on (`nas.training.device.resolve`).
     """
 
     space: SearchSpace
@@ -42,18 +44,20 @@ class SupernetSpec:
     data_seed: int
     blocks: tuple[BlockFile, ...] = ()
     content: bytes | None = None
+    device: str = CPU
 
     def build(self) -> SupernetEvaluator:
         """Load weights and data, in the process that will use them."""
         from nas.data import load_data
         from nas.model.supernet import Supernet
 
+        device = resolve(self.device)
         for file in self.blocks:
             file.load()
         data = load_data(self.data, resolution=max(self.space.resolutions), seed=self.data_seed, root=self.data_root)
         supernet = Supernet(self.space).eval()
         load_supernet(supernet, self.content if self.content is not None else self.weights)
-        return SupernetEvaluator(supernet, data)
+        return SupernetEvaluator(placed(supernet, device), data)
 
     def packed(self) -> SupernetSpec:
         """Return a recipe that carries the weights, for workers on other machines (the data must be there)."""

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from nas import schema
 from nas.blocks.user import BlockFile, block_files
@@ -19,7 +22,10 @@ from nas.runs import write_atomic
 from nas.search.supernet_evaluator import load_supernet
 from nas.search.watch import Watch
 from nas.space.space import SearchSpace
+from nas.training.device import placed
+from nas.training.group import Group
 from nas.training.loop import Callbacks, Progress
+from nas.training.processes import helped
 from nas.training.recipe import Recipe
 from nas.training.supernet import train_supernet
 
@@ -35,6 +41,8 @@ def trained_supernet(
     runs_dir: Path,
     watch: Watch,
     warm_start: WarmStart | None = None,
+    device: torch.device,
+    processes: int = 1,
 ) -> tuple[Supernet, Path]:
     """Return the supernet of a space trained on a data set, and the file of its weights.
 
@@ -45,16 +53,19 @@ def trained_supernet(
         runs_dir: trained supernets are kept in its folder ``.supernets``.
         watch: hears of the training.
         warm_start: the checkpoint that it starts from, with its digest; None starts from random weights.
+        device: where it is trained, and where it is when this returns.
+        processes: how many train it together.
 
     Raises:
+        NasError: if one of several processes ends early.
         UserError: if the checkpoint cannot be read, has changed, or is of no point of the space.
     """
     supernet = Supernet(space, seed=recipe.seed)
-    weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe, warm_start)}.safetensors"
+    weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe, warm_start, processes)}.safetensors"
     if weights.is_file():
         load_supernet(supernet, weights)
         watch.say(f"supernet trained before: {weights}")
-        return supernet.eval(), weights
+        return placed(supernet.eval(), device), weights
     if warm_start is not None:
         warm(supernet, starting_point(warm_start, space), checkpoint(warm_start), source=str(warm_start))
         watch.say(f"supernet starts from {warm_start}")
@@ -64,13 +75,33 @@ def trained_supernet(
     def progress(at: Progress) -> None:
         watch.progress("supernet", at.step, at.steps, f"loss {at.metrics['loss']:.2f}")
 
-    train_supernet(supernet, data, recipe, callbacks=Callbacks(progress=progress), checkpoint=unfinished)
+    placed(supernet, device)
+    work, blocks = _HelpTraining(space, data, recipe, unfinished), own_blocks(space)
+    with helped(work, processes, device, blocks=blocks) as group:
+        train_supernet(supernet, data, recipe, callbacks=Callbacks(progress), checkpoint=unfinished, group=group)
     _save(supernet, weights)
     unfinished.unlink(missing_ok=True)
     return supernet, weights
 
 
-def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe, warm_start: WarmStart | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class _HelpTraining:
+    """What a helper does: the same steps on its share of the batches, from the first process's weights on."""
+
+    space: SearchSpace
+    data: ImageData
+    recipe: Recipe
+    checkpoint: Path
+
+    def __call__(self, group: Group, device: torch.device) -> None:
+        """Train beside the others."""
+        supernet = placed(Supernet(self.space), device)
+        train_supernet(supernet, self.data, self.recipe, checkpoint=self.checkpoint, group=group)
+
+
+def supernet_key(
+    space: SearchSpace, data: ImageData, recipe: Recipe, warm_start: WarmStart | None = None, processes: int = 1
+) -> str:
     """Return the name of a trained supernet: a digest of all that its weights depend on."""
     content: dict[str, Any] = {
         "format": _FORMAT,
@@ -81,6 +112,8 @@ def supernet_key(space: SearchSpace, data: ImageData, recipe: Recipe, warm_start
     own = own_blocks(space)
     if warm_start is not None:
         content["warm_start"] = [starting_point(warm_start, space).digest, warm_start.digest]
+    if processes > 1:  # batch norms see a share of each batch
+        content["processes"] = processes
     if own:
         content["blocks"] = [file.digest for file in own]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

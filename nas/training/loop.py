@@ -22,6 +22,7 @@ from nas.data.seeding import isolated_rng
 from nas.errors import NasError, UserError
 from nas.schema import to_dict
 from nas.training.checkpoint import load_state, save_state
+from nas.training.group import ALONE, Group
 from nas.training.recipe import Recipe
 
 
@@ -113,6 +114,7 @@ def fit(
     *,
     callbacks: Callbacks | None = None,
     checkpoint: Path | None = None,
+    group: Group = ALONE,
 ) -> FitResult:
     """Train `module` in place.
 
@@ -123,6 +125,7 @@ def fit(
         recipe: epochs, optimizer, schedule.
         callbacks: hooks for progress and stopping.
         checkpoint: file of the training state: written after every epoch, and continued from where it exists.
+        group: the processes that train together; the first one writes the checkpoint.
 
     Raises:
         DivergedError: if a reported metric or the gradient is not finite.
@@ -131,13 +134,14 @@ def fit(
     if len(batches) == 0:
         raise UserError("there are no training batches: too few training images")
     with isolated_rng(recipe.seed):
-        run = _Run(module, recipe, len(batches), callbacks or Callbacks())
+        run = _Run(module, recipe, len(batches), callbacks or Callbacks(), group)
         if checkpoint is not None and checkpoint.is_file():
             run.restore(checkpoint)
+        group.equalise(module)
         for epoch in range(len(run.history), recipe.epochs):
             if not run.epoch(epoch, step, batches):
                 break
-            if checkpoint is not None:
+            if checkpoint is not None and group.rank == 0:
                 run.save(checkpoint)
         return run.finish()
 
@@ -156,7 +160,9 @@ def lr_factor(step: int, steps: int, warmup_steps: int) -> float:
 class _Run:
     """The state of one call of `fit`."""
 
-    def __init__(self, module: nn.Module, recipe: Recipe, steps_per_epoch: int, callbacks: Callbacks) -> None:
+    def __init__(
+        self, module: nn.Module, recipe: Recipe, steps_per_epoch: int, callbacks: Callbacks, group: Group
+    ) -> None:
         torch_compat.prepare()
         from timm.optim import create_optimizer_v2
         from timm.utils import ModelEmaV3
@@ -166,6 +172,7 @@ class _Run:
         self.steps_per_epoch = steps_per_epoch
         self.steps = steps_per_epoch * recipe.epochs
         self.callbacks = callbacks
+        self.group = group
         self.device = device_of(module)
         self.history: list[Mapping[str, float]] = []
         self.optimizer = create_optimizer_v2(
@@ -182,7 +189,7 @@ class _Run:
         sums: dict[str, float] = {}
         first = epoch * self.steps_per_epoch
         for number, (images, labels) in enumerate(batches.epoch(epoch), start=first):
-            if self.callbacks.should_stop is not None and self.callbacks.should_stop():
+            if self._should_stop():
                 self.stopped = True
                 return False
             metrics = self._step(step, images, labels, number)
@@ -196,15 +203,23 @@ class _Run:
             self.callbacks.on_epoch(epoch + 1, means)
         return True
 
+    def _should_stop(self) -> bool:
+        asked = self.callbacks.should_stop
+        return self.group.any(asked is not None and asked())
+
     def _step(self, step: Step, images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
-        recipe = self.recipe
+        recipe, group = self.recipe, self.group
+        images, labels, count = group.share(images), group.share(labels), len(images)
+        share = len(images) / count
         factor = lr_factor(number, self.steps, round(recipe.warmup_fraction * self.steps))
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.lr * factor
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = recipe.lr * factor
         self.optimizer.zero_grad(set_to_none=True)
         metrics = step(images_to(images, self.device), labels.to(self.device), number)
+        metrics = group.mean(metrics, share)
         for name, value in metrics.items():
             self._check_finite(name, value, number)
+        group.average(self.module, share)
         limit = math.inf if recipe.grad_clip is None else recipe.grad_clip
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), limit)
         self._check_finite("gradient", float(norm), number)

@@ -19,7 +19,9 @@ from nas.data.batches import TrainingBatches
 from nas.model.supernet import Supernet
 from nas.space.architecture import Architecture
 from nas.space.space import SearchSpace
+from nas.training.device import mixed_precision
 from nas.training.distill import distillation_loss, label_loss
+from nas.training.group import ALONE, Group
 from nas.training.loop import Callbacks, FitResult, Step, fit
 from nas.training.recipe import Recipe
 
@@ -33,6 +35,7 @@ def train_supernet(
     *,
     callbacks: Callbacks | None = None,
     checkpoint: Path | None = None,
+    group: Group = ALONE,
 ) -> FitResult:
     """Train shared weights in place on the training split, and leave the supernet in eval mode.
 
@@ -42,6 +45,7 @@ def train_supernet(
         recipe: how to train; its seed also decides which subnets are drawn.
         callbacks: hooks for progress and stopping.
         checkpoint: file of the training state, to continue from where it exists.
+        group: the processes that train together.
 
     Raises:
         DivergedError: if a loss becomes infinite or NaN.
@@ -50,7 +54,7 @@ def train_supernet(
     supernet.train()
     try:
         step = sandwich_step(supernet, recipe)
-        return fit(supernet, step, batches, recipe, callbacks=callbacks, checkpoint=checkpoint)
+        return fit(supernet, step, batches, recipe, callbacks=callbacks, checkpoint=checkpoint, group=group)
     finally:
         supernet.eval()
 
@@ -66,16 +70,18 @@ def sandwich_step(supernet: Supernet, recipe: Recipe) -> Step:
     def step(images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
         rng = random.Random(f"{recipe.seed}:{number}")
         largest, *smaller = sandwich(supernet.space, rng)
-        logits = supernet(largest, images)
-        loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
+        with mixed_precision(images.device):
+            logits = supernet(largest, images)
+            loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
         loss.backward()
         teacher = logits.detach()
         smaller_loss = 0.0
         for subnet in smaller:
-            logits = supernet(subnet, images)
-            hard = label_loss(logits, labels, smoothing=recipe.label_smoothing)
-            soft = distillation_loss(logits, teacher, temperature=recipe.distill_temperature)
-            mixed = (1 - recipe.distill_weight) * hard + recipe.distill_weight * soft
+            with mixed_precision(images.device):
+                logits = supernet(subnet, images)
+                hard = label_loss(logits, labels, smoothing=recipe.label_smoothing)
+                soft = distillation_loss(logits, teacher, temperature=recipe.distill_temperature)
+                mixed = (1 - recipe.distill_weight) * hard + recipe.distill_weight * soft
             mixed.backward()
             smaller_loss += mixed.item() / len(smaller)
         return {"loss": loss.item(), "smaller_loss": smaller_loss}

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas.data import ImageData
 from nas.data.batches import Batch, TrainingBatches
+from nas.training.device import mixed_precision
 from nas.training.distill import distillation_loss, label_loss
 from nas.training.loop import Callbacks, FitResult, Step, device_of, fit, images_to
 from nas.training.recipe import Recipe
@@ -56,13 +57,14 @@ def single_step(network: Forward, recipe: Recipe, teacher: Teacher | None = None
     """Return the step of ordinary training: one forward and one backward pass."""
 
     def step(images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
-        logits = network(images)
-        loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
-        if teacher is not None:
-            with torch.no_grad():
-                wanted = teacher(images, number)
-            soft = distillation_loss(logits, wanted, temperature=recipe.distill_temperature)
-            loss = (1 - recipe.distill_weight) * loss + recipe.distill_weight * soft
+        with mixed_precision(images.device):
+            logits = network(images)
+            loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
+            if teacher is not None:
+                with torch.no_grad():
+                    wanted = teacher(images, number)
+                soft = distillation_loss(logits, wanted, temperature=recipe.distill_temperature)
+                loss = (1 - recipe.distill_weight) * loss + recipe.distill_weight * soft
         loss.backward()
         return {"loss": loss.item()}
 

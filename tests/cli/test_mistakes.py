@@ -35,6 +35,7 @@ MISTAKES = {
     "slack": ([*SEARCH, "--accuracy-slack", "101"], "must be 0 to 100 points"),
     "seed": ([*SEARCH, "--seed", "-1"], "must be a whole number"),
     "evaluations": ([*SEARCH, "--evaluations", "0"], "at least 1"),
+    "device": ([*SEARCH, "--device", "gpu"], "allowed: auto, cpu, cuda"),
     "gpus": ([*SEARCH, "--gpus-per-trial", "nan"], "must be 0 or more"),
     "warm start": ([*SEARCH, "--warm-start", "mobilenetv2_100"], "allowed: timm:NAME or timm:NAME=FILE"),
     "warm start outside the space": (

@@ -92,7 +92,8 @@ def test_the_checkpoint_is_in_the_weights_before_training(wishes: Wishes, tmp_pa
     config = plan(wishes)
     space = load_space(str(tmp_path / "tiny.yaml")).for_classes(3)
     data = load_data(config.data, resolution=32)
-    trained_supernet(space, data, Recipe(epochs=1), runs_dir=tmp_path, watch=Silent(), warm_start=config.warm_start)
+    where = {"runs_dir": tmp_path, "watch": Silent(), "device": torch.device("cpu")}
+    trained_supernet(space, data, Recipe(epochs=1), warm_start=config.warm_start, **where)
     assert config.warm_start is not None
     weights = seen[0].weights(starting_point(config.warm_start, space))
     expected = torch.load(tmp_path / "tiny.pth")

@@ -64,8 +64,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         type=gpus,
         default=0.0,
         metavar="N",
-        help="GPUs that Ray keeps for one (not used yet: networks run on the CPU)",
+        help="GPUs, or a share of one, that Ray gives each evaluation (default: none, they use the CPU)",
     )
+    where.add_argument("--device", default="auto", metavar="NAME", help=_DEVICE)
+    where.add_argument("--train-processes", type=whole, default=1, metavar="N", help=_PROCESSES)
     result = parser.add_argument_group("results")
     result.add_argument("--name", metavar="NAME", help="name of the run (default: from target and space)")
     result.add_argument("--runs-dir", default="runs", metavar="DIR", help="folder of all runs (default: runs)")
@@ -110,7 +112,14 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     from nas.search.objective import Constraints
 
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
-    workers = Workers(arguments.ray_address, arguments.workers, arguments.cpus_per_trial, arguments.gpus_per_trial)
+    workers = Workers(
+        arguments.ray_address,
+        arguments.workers,
+        arguments.cpus_per_trial,
+        arguments.gpus_per_trial,
+        arguments.device,
+        arguments.train_processes,
+    )
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
@@ -157,3 +166,5 @@ _WARM_START = (
 _MEASURE = "choose the winner by measured latencies: here if the target is this machine, else --via"
 _NO_MEASURE = "never measure this CPU; else host-cpu is measured once, two minutes, on a CPU that it does not describe"
 _RAY = "local, auto or HOST:PORT; inline uses no Ray at all (default: local)"
+_DEVICE = "what trains and evaluates: auto, cpu, cuda, cuda:1 or mps (default: auto, a GPU where there is one)"
+_PROCESSES = "processes that train the supernet together, each on its share of a batch; GPUs are dealt out (default: 1)"
