@@ -30,6 +30,7 @@ CONFIG = "config.yaml"
 BLOCKS = "blocks.py"
 CANDIDATES = "candidates.jsonl"
 ASKED = "asked.jsonl"  # candidates proposed, so that those in the air when a search is killed are evaluated after all
+RUNGS = "rungs.jsonl"  # of candidates that were trained again, longer
 JOURNAL = "study.journal"
 RESULT = "result.json"
 PROGRESS = "progress.json"  # where a search stands: only tells, nothing depends on it

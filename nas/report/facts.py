@@ -62,6 +62,7 @@ class RunFacts:
 
     Attributes:
         networks: the winner, the front by MACs and the baselines by MACs; no network twice.
+        candidates: what the search looked at; none where it was ranked without an accuracy.
         result: the document itself, for what is shown as it stands.
     """
 
@@ -94,10 +95,12 @@ class RunFacts:
 def run_facts(documents: Documents) -> RunFacts:
     """Turn a run's documents into facts."""
     result = documents.result
+    # What only ranks candidates gives no accuracy that could stand beside one.
+    ranked = not (result.get("evaluator") or {}).get("gives_accuracy", True)
     return RunFacts(
         path=str(documents.path),
         networks=_networks(result),
-        candidates=tuple(_candidate(entry) for entry in documents.candidates),
+        candidates=() if ranked else tuple(_candidate(entry) for entry in documents.candidates),
         result=result,
     )
 

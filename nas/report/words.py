@@ -133,6 +133,7 @@ def course(run: RunFacts) -> Pairs:
         ("search space", run.text("space")),
         ("specialised from", run.text("specialised_from")),
         ("sampler", run.text("sampler")),
+        ("candidates scored", _evaluator(run)),
         ("winner chosen by", _selection(run)),
         ("seed", run.text("seed")),
         ("candidates", ", ".join(f"{value} {key}" for key, value in counts.items())),
@@ -140,6 +141,13 @@ def course(run: RunFacts) -> Pairs:
         ("versions", ", ".join(f"{name} {value}" for name, value in versions.items())),
     ]
     return tuple(pair for pair in pairs if pair[1])
+
+
+def _evaluator(run: RunFacts) -> str:
+    found: Mapping[str, Any] = run.result.get("evaluator") or {}
+    rungs = found.get("epochs_of_rungs") or ()
+    passes = f" (passes, rung by rung: {', '.join(map(str, rungs))})" if rungs else ""
+    return f"{found['scores']}{passes}" if found.get("scores") else ""
 
 
 def verifications(run: RunFacts) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from nas import schema
 from nas.errors import UserError
 from nas.model.warm_start import WarmStart
 from nas.search.cluster import INLINE
+from nas.search.evaluators.contract import Order
 from nas.search.latency_check import MeasureOrder
 from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
@@ -27,6 +28,8 @@ class Effort:
         finalists: members of the front that are trained further.
         finalist: how they are trained.
         baselines: known designs that are trained beside them.
+        candidate: how each candidate is trained, where the evaluator does that.
+        rungs: how often the best third of those is trained anew, three times as long.
     """
 
     supernet: Recipe
@@ -34,13 +37,16 @@ class Effort:
     evaluations: int = 150
     finalists: int = 3
     baselines: int = 2
+    candidate: Recipe | None = None
+    rungs: int = 1
 
     def __post_init__(self) -> None:
         for name in ("evaluations", "finalists"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.baselines < 0:
-            raise ValueError(f"baselines must not be negative, got {self.baselines}")
+        for name in ("baselines", "rungs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class SearchConfig:
         derived: whether the latency limit was derived from the space rather than given.
         feasible_share: share of random architectures within the limits.
         sampler: search algorithm.
+        evaluator: what scores the candidates.
         select: rule that names the winner.
         accuracy_slack: accuracy that the rule may give up, as a fraction.
         seed: what every draw depends on.
@@ -109,6 +116,7 @@ class SearchConfig:
     feasible_share: float | None = None
     data_root: str | None = None
     sampler: str = DEFAULT
+    evaluator: Order = field(default_factory=Order)
     select: str = "accuracy_per_mac"
     accuracy_slack: float = 0.01
     seed: int = 0

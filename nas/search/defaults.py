@@ -13,19 +13,22 @@ from nas.errors import UserError, unknown_name
 from nas.model.warm_start import WarmStart, read_warm_start, warmed
 from nas.resources import absolute_yaml
 from nas.search.config import Effort, SearchConfig, Workers
+from nas.search.evaluators import DEFAULT as DEFAULT_EVALUATOR
+from nas.search.evaluators import Order, kind_of, listed_architectures, read_order
 from nas.search.latency_check import MeasureOrder, require_measurable
 from nas.search.objective import RULES, Constraints
 from nas.search.samplers import SAMPLERS
 from nas.search.study import Study
 from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
 from nas.space.space import SearchSpace, load_space
-from nas.training.recipe import Recipe
+from nas.training.recipe import Recipe, default_recipe
 
 SMALL_SPACE = "tiny-hybrid"
 LARGE_SPACE = "mobile-hybrid"
 MAX_SEED = 999_999_999  # what every generator takes
 _SMALL_SIDE = 64  # images up to this side are searched in the small space
 _SMALL_SET = 5000  # training images; larger sets need fewer passes
+_CANDIDATE_EPOCHS = 2  # of a training that only compares
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Wishes:
         measure: where to measure the finalists before one wins; None trusts the predictions.
         warm_start: ``timm:NAME`` or ``timm:NAME=FILE``, the checkpoint that the supernet starts from.
         blocks: path of a file that defines block families of the user's own.
+        evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
     """
 
@@ -47,6 +51,7 @@ class Wishes:
     space: str | None = None
     constraints: Constraints = Constraints()
     sampler: str | None = None
+    evaluator: str = DEFAULT_EVALUATOR
     select: str = "accuracy_per_mac"
     accuracy_slack: float = 0.01
     seed: int = 0
@@ -55,6 +60,7 @@ class Wishes:
     finalists: int | None = None
     supernet_epochs: int | None = None
     finalist_epochs: int | None = None
+    candidate_epochs: int | None = None
     workers: Workers = Workers()
     formats: tuple[str, ...] = ("onnx",)
     warm_start: str | None = None
@@ -78,6 +84,7 @@ def plan(wishes: Wishes) -> SearchConfig:
         UserError: if something named does not exist, or nothing of the space is left on the target.
         InfeasibleError: if no architecture keeps the constraints.
     """
+    order = _evaluator(wishes)
     blocks = None if wishes.blocks is None else load_blocks(Path(wishes.blocks))
     target = load_target(wishes.target)
     if wishes.measure is not None:
@@ -99,7 +106,10 @@ def plan(wishes: Wishes) -> SearchConfig:
         constraints = replace(constraints, params=where.restriction.max_params)
     # Asked once and thrown away: an impossible budget should fail here, not after the supernet is trained.
     # What is feasible does not depend on the sampler, and the random one is the quickest to say that nothing is.
-    Study(left, constraints, target.metrics, sampler_name="random", seed=wishes.seed, seeds=where.seeds).ask()
+    only = listed_architectures(order, where)
+    Study(
+        left, constraints, target.metrics, sampler_name="random", seed=wishes.seed, seeds=where.seeds, only=only
+    ).ask()
     return SearchConfig(
         target=absolute_yaml(wishes.target),
         space=absolute_yaml(name),
@@ -109,6 +119,7 @@ def plan(wishes: Wishes) -> SearchConfig:
         derived=derived,
         feasible_share=feasible_share(sampled, constraints),
         effort=effort(wishes, data),
+        evaluator=order,
         select=wishes.select,
         accuracy_slack=wishes.accuracy_slack,
         seed=wishes.seed,
@@ -119,6 +130,21 @@ def plan(wishes: Wishes) -> SearchConfig:
         blocks=None if blocks is None else blocks.digest,
         **({"sampler": wishes.sampler} if wishes.sampler else {}),
     )
+
+
+def _evaluator(wishes: Wishes) -> Order:
+    """Read which evaluator is wanted, and refuse flags that would silently do nothing with it."""
+    order = read_order(wishes.evaluator)
+    kind = kind_of(order)
+    idle = {
+        "--supernet-epochs": wishes.supernet_epochs is not None and not kind.needs_supernet,
+        "--warm-start": wishes.warm_start is not None and not kind.needs_supernet,
+        "--candidate-epochs": wishes.candidate_epochs is not None and order.name != "train",
+    }
+    given = [flag for flag, idles in idle.items() if idles]
+    if given:
+        raise UserError(f"{', '.join(given)} would do nothing with --evaluator {order.name}; leave it out")
+    return order
 
 
 def _warm_start(wishes: Wishes, space: SearchSpace) -> WarmStart | None:
@@ -141,18 +167,37 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
     supernet = Recipe(epochs=16, batch_size=batch_size, lr=1e-2, seed=wishes.seed)
     finalist = Recipe(epochs=6, batch_size=2 * batch_size, lr=2e-3, seed=wishes.seed)
     chosen = Effort(supernet=supernet, finalist=finalist)
+    order = read_order(wishes.evaluator)
+    if not kind_of(order).needs_supernet:  # then finalists inherit nothing, and need a whole training
+        chosen = replace(chosen, finalist=default_recipe(data, seed=wishes.seed))
+    if order.name == "train":
+        chosen = replace(chosen, candidate=replace(chosen.finalist, epochs=_CANDIDATE_EPOCHS, ema_decay=None))
     if wishes.smoke:
-        chosen = Effort(supernet=replace(supernet, epochs=2), finalist=replace(finalist, epochs=1), evaluations=12)
-        chosen = replace(chosen, finalists=1, baselines=1)
+        chosen = _smoke(chosen)
     changes: dict[str, Any] = {"evaluations": wishes.evaluations, "finalists": wishes.finalists}
     if wishes.supernet_epochs is not None:
         changes["supernet"] = _epochs(chosen.supernet, wishes.supernet_epochs, "--supernet-epochs")
+    if wishes.candidate_epochs is not None and chosen.candidate is not None:
+        changes["candidate"] = _epochs(chosen.candidate, wishes.candidate_epochs, "--candidate-epochs")
     if wishes.finalist_epochs is not None:
         changes["finalist"] = _epochs(chosen.finalist, wishes.finalist_epochs, "--finalist-epochs")
     try:
         return replace(chosen, **{name: value for name, value in changes.items() if value is not None})
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def _smoke(effort: Effort) -> Effort:
+    """Return the smallest work that still runs every part."""
+    return replace(
+        effort,
+        supernet=replace(effort.supernet, epochs=2),
+        finalist=replace(effort.finalist, epochs=1),
+        candidate=None if effort.candidate is None else replace(effort.candidate, epochs=1),
+        evaluations=12,
+        finalists=1,
+        baselines=1,
+    )
 
 
 def _epochs(recipe: Recipe, epochs: int, flag: str) -> Recipe:

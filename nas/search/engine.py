@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,17 @@ from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
 from nas.search.cluster import INLINE, LOCAL
 from nas.search.config import SearchConfig, Workers
-from nas.search.executor import Executor
+from nas.search.evaluators import Setting, evaluator_spec, kind_of, listed_architectures
+from nas.search.executor import Executor, OnResult
 from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
 from nas.search.inline import InlineExecutor
 from nas.search.measured_finalists import measured_finalists
 from nas.search.objective import feasible, select
+from nas.search.objective import front as front_of
 from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
+from nas.search.rungs import climb
 from nas.search.study import Study
-from nas.search.supernet_evaluator import SupernetSpec
 from nas.search.supernets import own_blocks, trained_supernet
 from nas.search.target import Field, Target, load_target, search_field
 from nas.search.watch import Watch
@@ -75,30 +77,43 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     target, space = load_target(config.target), load_space(config.space)
     data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
     where = search_field(space.for_classes(data.num_classes), target)
-    with clock.stage("supernet"), suited_threads(data.resolution):
-        supernet, weights = trained_supernet(
-            where.full,
-            data,
-            config.effort.supernet,
-            runs_dir=run.path.parent,
-            watch=watch,
-            warm_start=config.warm_start,
-            device=device,
-            processes=config.workers.train_processes,
-        )
-    watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
+    supernet: Supernet | None = None
+    weights: Path | None = None
+    if kind_of(config.evaluator).needs_supernet:
+        with clock.stage("supernet"), suited_threads(data.resolution):
+            supernet, weights = trained_supernet(
+                where.full,
+                data,
+                config.effort.supernet,
+                runs_dir=run.path.parent,
+                watch=watch,
+                warm_start=config.warm_start,
+                device=device,
+                processes=config.workers.train_processes,
+            )
+        watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
+    else:
+        watch.say(f"evaluator {config.evaluator}: no supernet; finalists are trained from scratch")
+    setting = _setting(config, where, weights)
     with clock.stage("search"), suited_threads(data.resolution):
-        study = _explore(config, run, where, target, weights, watch)
+        study = _explore(config, run, where, target, setting, watch)
     watch.say(_explored_text(study, clock))
+    front = study.front()
+    if config.effort.candidate is not None and config.effort.rungs:
+        with clock.stage("rungs"), suited_threads(data.resolution):
+            front = _climb(config, run, study, setting, watch)
     with clock.stage("finalists"), suited_threads(data.resolution):
-        finalists = _train_finalists(config, run, study, supernet, data, watch)
+        finalists = _train_finalists(config, run, study, front, supernet, data, watch)
     judged = finalists
     if config.measure is not None:
         with clock.stage("measuring"), suited_threads(data.resolution):
             judged = measured_finalists(finalists, target, config.measure, run, watch)
     winner = finalists[_choose(judged, config)]
     watch.say(_trained_text(finalists, winner, clock))
-    found = Found(winner, finalists, study.front(), study.counts, len(data.test), clock.seconds)
+    if not kind_of(config.evaluator).gives_accuracy:  # what was not trained has a rank, and no accuracy to be shown
+        trained = {f.candidate.digest for f in finalists}
+        front = [c for c in front if c.digest in trained]
+    found = Found(winner, finalists, front, study.counts, len(data.test), clock.seconds)
     save_winner(run.file("winner"), winner.architecture, winner.network)
     run.write_json(runs.RESULT, result_document(config, target, found))
     return found
@@ -122,7 +137,7 @@ def proposal_lag(workers: Workers) -> int | None:
 
 
 def _explore(
-    config: SearchConfig, run: RunDirectory, where: Field, target: Target, weights: Path, watch: Watch
+    config: SearchConfig, run: RunDirectory, where: Field, target: Target, setting: Setting, watch: Watch
 ) -> Study:
     """Score candidates until the study holds as many as wanted."""
     study = Study(
@@ -134,27 +149,20 @@ def _explore(
         run_dir=run,
         seeds=where.seeds,
         lag=proposal_lag(config.workers),
+        only=listed_architectures(config.evaluator, where),
     )
     wanted = config.effort.evaluations
 
     def told(candidate: Candidate) -> None:
         counts = study.counts
         best = max((c.metrics.accuracy or 0.0 for c in study.front()), default=0.0)
-        note = f"best {100 * best:.1f} %, {counts.infeasible} over budget"
+        figure = f"{100 * best:.1f} %" if kind_of(config.evaluator).gives_accuracy else f"score {best:.3f}"
+        note = f"best {figure}, {counts.infeasible} over budget"
         if candidate.state == "failed":
             watch.say(f"candidate {candidate.number} failed: {candidate.error}")
         watch.progress("search", counts.evaluated + counts.failed, wanted, note)
 
-    # Ray's workers run in folders of their own.
-    spec = SupernetSpec(
-        where.full,
-        weights.absolute(),
-        config.data,
-        config.root,
-        config.seed,
-        own_blocks(where.full),
-        device=config.workers.evaluation_device,
-    )
+    spec = evaluator_spec(config.evaluator, setting)
     watch.progress("search", study.counts.evaluated, wanted, "starting workers")
     if study.counts.evaluated + study.counts.failed >= wanted:  # starting workers takes longer than all that is left
         return study
@@ -166,14 +174,53 @@ def _explore(
     return study
 
 
+def _setting(config: SearchConfig, where: Field, weights: Path | None) -> Setting:
+    """Return what the evaluator may be made from."""
+    recipe = config.effort.candidate or config.effort.finalist
+    blocks = own_blocks(where.full)
+    device = config.workers.evaluation_device
+    return Setting(where.full, config.data, config.root, config.seed, recipe, weights, blocks, device)
+
+
+def _climb(config: SearchConfig, run: RunDirectory, study: Study, setting: Setting, watch: Watch) -> list[Candidate]:
+    """Train the best candidates longer, rung by rung, and return the front of the highest rung."""
+
+    def told(number: int, size: int, epochs: int) -> OnResult:
+        watch.say(f"rung {number}   the best {size} are trained anew, {epochs} passes each")
+        finished = iter(range(1, size + 1))
+        return lambda _: watch.progress("rungs", next(finished, size), size, f"rung {number}, {epochs} passes")
+
+    best, outcome = climb(
+        [c for c in study.candidates if c.state == "complete"],
+        setting.recipe,
+        config.effort.rungs,
+        spec=lambda recipe: evaluator_spec(config.evaluator, replace(setting, recipe=recipe)),
+        executor=executor(config.workers),
+        run_dir=run,
+        told=told,
+    )
+    if outcome == "interrupted":
+        raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
+    return [best[i] for i in front_of([c.metrics for c in best])]
+
+
 def _train_finalists(
-    config: SearchConfig, run: RunDirectory, study: Study, supernet: Supernet, data: ImageData, watch: Watch
+    config: SearchConfig,
+    run: RunDirectory,
+    study: Study,
+    front: Sequence[Candidate],
+    supernet: Supernet | None,
+    data: ImageData,
+    watch: Watch,
 ) -> list[Finalist]:
     effort = config.effort
-    chosen = choose_finalists(study.front(), effort.finalists, config.accuracy_slack)
+    # A rank says nothing of how many points a candidate is behind the best.
+    slack = config.accuracy_slack if kind_of(config.evaluator).gives_accuracy else 0.25
+    chosen = choose_finalists(front, effort.finalists, slack)
     taken = {c.digest for c in chosen}
     chosen += [c for c in choose_baselines(study.candidates, effort.baselines) if c.digest not in taken]
-    training = FinalTraining(supernet, data, effort.finalist, folder=run.file("finalists"), watch=watch)
+    device = resolve(config.workers.device)
+    training = FinalTraining(supernet, data, effort.finalist, folder=run.file("finalists"), watch=watch, device=device)
     return [
         training.train(candidate, name=finalist_name(candidate, i + 1), number=i, total=len(chosen))
         for i, candidate in enumerate(chosen)

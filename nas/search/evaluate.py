@@ -105,21 +105,6 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TableSpec:
-    """Evaluates by looking up accuracies that are known beforehand, by architecture digest."""
-
-    accuracies: Mapping[str, float]
-
-    def build(self) -> Evaluator:
-        """Make the evaluator."""
-        return _TableEvaluator(self.accuracies)
-
-    def packed(self) -> TableSpec:
-        """Return itself: the table is its content."""
-        return self
-
-
-@dataclass(frozen=True, slots=True)
 class _FunctionEvaluator:
     function: Any
 
@@ -133,16 +118,6 @@ class _BrokenEvaluator:
 
     def evaluate(self, architecture: dict[str, Any]) -> float:  # noqa: ARG002 - fails before it looks
         raise self.problem
-
-
-@dataclass(frozen=True, slots=True)
-class _TableEvaluator:
-    accuracies: Mapping[str, float]
-
-    def evaluate(self, architecture: dict[str, Any]) -> float:
-        from nas.space.architecture import Architecture
-
-        return self.accuracies[Architecture.from_dict(architecture).digest]
 
 
 def _one_line(problem: Exception) -> str:

@@ -14,7 +14,35 @@ from nas.search.candidate import Candidate
 from nas.search.evaluate import Evaluation, EvaluatorSpec
 
 if TYPE_CHECKING:
-    from nas.search.study import Study
+    from nas.search.study import Counts
+
+
+class Source(Protocol):
+    """Gives candidates and takes their evaluations: a study, or one rung of those that are trained longer."""
+
+    @property
+    def counts(self) -> Counts:
+        """How many candidates went which way."""
+        ...
+
+    @property
+    def pending(self) -> int:
+        """How many candidates were asked for and not told yet."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next candidate can be asked for now."""
+        ...
+
+    def ask(self) -> Candidate | None:
+        """Return the next candidate, or None if there is none."""
+        ...
+
+    def tell(self, candidate: Candidate, evaluation: Evaluation) -> Candidate:
+        """Take an evaluation; return the finished candidate, which is on disk by then."""
+        ...
+
 
 Outcome = Literal["finished", "stopped", "exhausted", "interrupted"]
 OnResult = Callable[[Candidate], None]
@@ -29,7 +57,7 @@ class Executor(Protocol):
 
     def run(
         self,
-        study: Study,
+        study: Source,
         evaluator_spec: EvaluatorSpec,
         evaluations: int,
         on_result: OnResult,
@@ -59,7 +87,7 @@ class Executor(Protocol):
 class Progress:
     """The bookkeeping of one `run`: when to ask for more, and why it ended."""
 
-    def __init__(self, study: Study, evaluations: int, on_result: OnResult, should_stop: ShouldStop) -> None:
+    def __init__(self, study: Source, evaluations: int, on_result: OnResult, should_stop: ShouldStop) -> None:
         self._study = study
         self._evaluations = evaluations
         self._on_result = on_result

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from nas.data import ImageData
 from nas.data.batches import EvaluationBatches
+from nas.model.network import build
 from nas.search.candidate import Candidate
 from nas.search.objective import Metrics
 from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit
 from nas.search.watch import Watch
+from nas.training.device import placed
 from nas.training.loop import Callbacks, Progress
 from nas.training.recipe import Recipe
 from nas.training.train import evaluate, train
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from nas.model.supernet import Supernet
@@ -96,23 +99,39 @@ class RememberedTeacher:
 
 
 class FinalTraining:
-    """Trains finalists from inherited weights on the same batches, distilled from the supernet's largest subnet."""
+    """Trains finalists from inherited weights on the same batches, distilled from the supernet's largest subnet.
 
-    def __init__(self, supernet: Supernet, data: ImageData, recipe: Recipe, *, folder: Path, watch: Watch) -> None:
+    Without a supernet they start from random weights and have no teacher.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet | None,
+        data: ImageData,
+        recipe: Recipe,
+        *,
+        folder: Path,
+        watch: Watch,
+        device: torch.device,
+    ) -> None:
         self._supernet = supernet
+        self._device = device
         self._data = data
         self._recipe = recipe
         self._folder = folder
         self._watch = watch
         self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
         self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}
-        largest = supernet.space.largest()
-        self._teacher = RememberedTeacher(at_resolution(inherit(supernet, largest, self._calibration), largest).eval())
+        self._teacher: RememberedTeacher | None = None
+        if supernet is not None:
+            largest = supernet.space.largest()
+            inherited = inherit(supernet, largest, self._calibration)
+            self._teacher = RememberedTeacher(at_resolution(inherited, largest).eval())
 
     def train(self, candidate: Candidate, *, name: str, number: int, total: int) -> Finalist:
         """Train one finalist and score it; continues where an earlier, killed training of it stopped."""
         architecture = candidate.architecture
-        network = inherit(self._supernet, architecture, self._calibration)
+        network = self._start(architecture)
         sized = at_resolution(network, architecture)
 
         def progress(at: Progress) -> None:
@@ -137,6 +156,12 @@ class FinalTraining:
             network=network.cpu().eval(),
             known=candidate.source.startswith(_SEED),
         )
+
+    def _start(self, architecture: Architecture) -> nn.Sequential:
+        """Return the network that training begins with."""
+        if self._supernet is None:
+            return placed(build(architecture, seed=self._recipe.seed), self._device)
+        return inherit(self._supernet, architecture, self._calibration)
 
 
 def finalist_name(candidate: Candidate, number: int) -> str:

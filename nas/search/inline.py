@@ -7,13 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nas.search.evaluate import EvaluatorSpec, run_evaluation
-from nas.search.executor import OnResult, Outcome, Progress, ShouldStop
-
-if TYPE_CHECKING:
-    from nas.search.study import Study
+from nas.search.executor import OnResult, Outcome, Progress, ShouldStop, Source
 
 
 class InlineExecutor:
@@ -21,7 +18,7 @@ class InlineExecutor:
 
     def run(
         self,
-        study: Study,
+        study: Source,
         evaluator_spec: EvaluatorSpec,
         evaluations: int,
         on_result: OnResult,

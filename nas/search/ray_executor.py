@@ -16,15 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nas.errors import UserError
 from nas.search import cluster
 from nas.search.evaluate import EvaluatorSpec
-from nas.search.executor import OnResult, Outcome, Progress, ShouldStop
-
-if TYPE_CHECKING:
-    from nas.search.study import Study
+from nas.search.executor import OnResult, Outcome, Progress, ShouldStop, Source
 
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints even at verbose=0
@@ -61,7 +57,7 @@ class RayExecutor:
 
     def run(
         self,
-        study: Study,
+        study: Source,
         evaluator_spec: EvaluatorSpec,
         evaluations: int,
         on_result: OnResult,

@@ -10,8 +10,10 @@ from nas import schema
 from nas.runs import versions
 from nas.search.candidate import Candidate
 from nas.search.config import SearchConfig
+from nas.search.evaluators import kind_of
 from nas.search.finalists import Finalist
 from nas.search.objective import Metrics, feasible
+from nas.search.rungs import REDUCTION
 from nas.search.study import Counts
 from nas.search.target import Target
 from nas.search.verdict import verdict
@@ -31,7 +33,8 @@ class Found:
     Attributes:
         winner: the network that the rule names.
         finalists: everything that was trained, the winner and known designs included.
-        front: the feasible front as the search saw it.
+        front: the feasible front as the search saw it; where candidates were trained longer and longer, that of the
+            highest rung; where they were only ranked, its members that were trained.
         counts: how many candidates went which way.
         test_images: how many images the test accuracies rest on.
         seconds: time spent, by stage.
@@ -67,9 +70,10 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "select": config.select,
         "accuracy_slack": config.accuracy_slack,
         "sampler": config.sampler,
+        "evaluator": _evaluator(config),
         "winner": winner_entry(_finalist(found.winner, target, config), estimate),
         "front": [
-            _finalist(trained[c.digest], target, config) if c.digest in trained else _candidate(c, target)
+            _finalist(trained[c.digest], target, config) if c.digest in trained else _candidate(c, target, config)
             for c in found.front
         ],
         "baselines": [_finalist(f, target, config) for f in found.finalists if f.known],
@@ -104,15 +108,31 @@ def _finalist(finalist: Finalist, target: Target, config: SearchConfig) -> dict[
     return {
         "name": finalist.name,
         **figures,
-        "inherited_accuracy": finalist.candidate.metrics.accuracy,
+        **_scored(finalist.candidate, config),
         "test_accuracy": finalist.test_accuracy,
         "feasible": feasible(finalist.metrics, config.constraints),
     }
 
 
-def _candidate(candidate: Candidate, target: Target) -> dict[str, Any]:
+def _candidate(candidate: Candidate, target: Target, config: SearchConfig) -> dict[str, Any]:
     figures = _figures(candidate.architecture, candidate.metrics, target)
-    return {"name": f"candidate-{candidate.number}", **figures, "inherited_accuracy": candidate.metrics.accuracy}
+    return {"name": f"candidate-{candidate.number}", **figures, **_scored(candidate, config)}
+
+
+def _scored(candidate: Candidate, config: SearchConfig) -> dict[str, Any]:
+    """Return what the evaluator gave; only a supernet's accuracies are inherited ones."""
+    name = "inherited_accuracy" if kind_of(config.evaluator).needs_supernet else "evaluator_score"
+    return {name: candidate.metrics.accuracy}
+
+
+def _evaluator(config: SearchConfig) -> dict[str, Any]:
+    """Say what scored the candidates, and what a score is."""
+    kind = kind_of(config.evaluator)
+    said = {**schema.to_dict(config.evaluator), "scores": kind.words, "gives_accuracy": kind.gives_accuracy}
+    if config.effort.candidate is not None:
+        rungs = [config.effort.candidate.epochs * REDUCTION**i for i in range(config.effort.rungs + 1)]
+        said["epochs_of_rungs"] = rungs
+    return said
 
 
 def _figures(architecture: Architecture, metrics: Metrics, target: Target) -> dict[str, Any]:

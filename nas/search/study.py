@@ -33,7 +33,7 @@ from nas.search.evaluate import Evaluation
 from nas.search.mirror import Mirror, frozen_trial, goals, new_study
 from nas.search.objective import Constraints, Metrics
 from nas.search.recovery import Record, read_candidate, recover
-from nas.search.samplers import CostFunction, Task
+from nas.search.samplers import CostFunction, Listed, Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +77,7 @@ class Study:
         seeds: Sequence[tuple[str, Architecture]] | None = None,
         lag: int | None = None,
         macs_count: bool = True,
+        only: Listed | None = None,
     ) -> None:
         """Make a study, or continue the one that `run_dir` holds.
 
@@ -91,12 +92,13 @@ class Study:
             lag: how many of the accepted candidates before it a proposal does not see, finished or not; None lets it
                 see all that are finished.
             macs_count: whether few MACs are a goal beside accuracy.
+            only: the only architectures that may be proposed; None if all may.
 
         Raises:
             UserError: if the sampler does not exist, or the run was made with another space.
         """
         self._known: set[str] = set()
-        self._task = Task(space, cost_fn, constraints, self._known, macs_count=macs_count)
+        self._task = Task(space, cost_fn, constraints, self._known, macs_count=macs_count, only=only, seed=seed)
         samplers.make_sampler(sampler_name, self._task, seed)  # an unknown name should fail before any work
         self.space = space
         self.constraints = constraints
@@ -104,8 +106,10 @@ class Study:
         self._sampler_name = sampler_name
         self._seed = seed
         self._run_dir = run_dir
-        self._seeds = tuple(space.seeds() if seeds is None else seeds)
-        self._size = space.size()
+        named = space.seeds() if seeds is None else seeds
+        self._seeds = tuple((n, a) for n, a in named if only is None or a.digest in only.digests)
+        self._only = only
+        self._size = space.size() if only is None else len(only.digests)
         self._distributions = self._task.encoding.distributions
         self._macs_count = macs_count
         self._optuna = new_study(space.name, macs_count=macs_count)
@@ -227,6 +231,9 @@ class Study:
             self._duplicates += 1
             self._optuna.tell(trial, state=TrialState.FAIL)
             return None
+        if self._only is not None and architecture.digest not in self._only.digests:
+            self._optuna.tell(trial, state=TrialState.FAIL)
+            return None
         metrics = self._cost_fn(architecture)
         self._note_tightest(metrics)
         over = objective.violations(metrics, self.constraints)
@@ -262,9 +269,12 @@ class Study:
     def _explore(self, number: int, pulls: int) -> Architecture:
         """Draw an architecture at random and cross it `pulls` times with one that is likely to be feasible."""
         rng = random.Random(self._seed_of(number))
+        if self._only is not None and self._only.members:
+            new = [a for a in self._only.members if a.digest not in self._known]
+            return rng.choice(new or self._only.members)
         anchors = [c.architecture for c in _front(self._visible)] or [self.space.smallest()]
         anchor = rng.choice(anchors)
-        architecture = self.space.sample(rng)
+        architecture = self._task.sample(rng)
         for _ in range(pulls):
             architecture = self.space.crossover(architecture, anchor, rng)
         return architecture

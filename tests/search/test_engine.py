@@ -140,3 +140,28 @@ def test_an_existing_run_is_not_overwritten(wishes: Wishes, tmp_path: Path) -> N
     (tmp_path / "runs" / "run" / "config.yaml").write_text("x")
     with pytest.raises(UserError, match="--resume"):
         start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
+
+
+@pytest.mark.parametrize("evaluator", ["train", "proxy"])
+def test_without_a_supernet_finalists_are_trained_from_scratch(wishes: Wishes, tmp_path: Path, evaluator: str) -> None:
+    alone = replace(wishes, evaluator=evaluator, supernet_epochs=None)
+    outcome = start(alone, runs_dir=tmp_path / "runs", name="run", watch=Silent())
+    assert not (tmp_path / "runs" / ".supernets").exists()
+    said, front = outcome.result["evaluator"], outcome.result["front"]
+    assert said["name"] == evaluator
+    assert all("evaluator_score" in entry and "inherited_accuracy" not in entry for entry in front)
+    if evaluator == "proxy":
+        assert all(entry["test_accuracy"] is not None for entry in front)
+        return
+    lines = [json.loads(line) for line in (outcome.path / runs.RUNGS).read_text().splitlines()]
+    assert [line["epochs"] for line in lines] == [said["epochs_of_rungs"][1]] * 3
+    assert {entry["digest"] for entry in front} <= {line["digest"] for line in lines}
+    assert {c["metrics"]["accuracy"] for c in candidates(outcome.path) if c["state"] == "complete"}
+
+
+def test_a_search_on_scores_that_are_known_proposes_nothing_else(wishes: Wishes, tmp_path: Path) -> None:
+    first = start(wishes, runs_dir=tmp_path / "runs", name="first", watch=Silent())
+    known = {c["digest"]: c["metrics"] for c in candidates(first.path) if c["state"] == "complete"}
+    table = replace(wishes, evaluator=f"table:{first.path / runs.CANDIDATES}", supernet_epochs=None, evaluations=50)
+    second = start(table, runs_dir=tmp_path / "runs", name="second", watch=Silent())
+    assert {c["digest"]: c["metrics"] for c in candidates(second.path) if c["state"] == "complete"} == known

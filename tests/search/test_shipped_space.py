@@ -5,7 +5,8 @@ import random
 import pytest
 
 from nas.runs import RunDirectory
-from nas.search.evaluate import Evaluation, TableSpec, run_evaluation
+from nas.search.evaluate import Evaluation, run_evaluation
+from nas.search.evaluators.table import TableSpec
 from nas.search.objective import Constraints, Metrics
 from nas.search.samplers import SAMPLERS
 from nas.search.study import Study
@@ -50,4 +51,4 @@ def test_a_table_gives_accuracies_by_digest(space):
     known, unknown = space.smallest(), space.sample(random.Random(0))
     evaluator = TableSpec({known.digest: 0.75}).build()
     assert run_evaluation(evaluator, known.to_dict()).accuracy == 0.75
-    assert run_evaluation(evaluator, unknown.to_dict()).error.startswith("KeyError")
+    assert run_evaluation(evaluator, unknown.to_dict()).error.startswith("UserError: the table has no")

@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   nas search --target jetson-orin --ray-address auto             on the Ray cluster of this machine
   nas search --target jetson-orin --blocks my_blocks.py --space ./my_space.yaml
   nas search --target jetson-orin --data ./photos --warm-start timm:mobilenetv3_large_100
+  nas search --target host-cpu --evaluator proxy                 no supernet: ranked untrained, finalists from scratch
   nas search --resume runs/jetson-orin-tiny-hybrid               continue after Ctrl-C or a crash
 """
 
@@ -42,9 +43,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--sampler", metavar="NAME", help="evolution (the default), surrogate, local, nsga2, tpe or random"
     )
+    how.add_argument("--evaluator", default="supernet", metavar="NAME", help=_EVALUATOR)
     how.add_argument("--evaluations", type=whole, metavar="N", help="candidates that are scored")
     how.add_argument("--finalists", type=whole, metavar="N", help="candidates that are trained to the end")
     how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
+    how.add_argument("--candidate-epochs", type=whole, metavar="N", help="passes that train one (--evaluator train)")
     how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
     how.add_argument("--warm-start", metavar="timm:NAME[=FILE]", help=_WARM_START)
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
@@ -122,7 +125,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     )
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
-        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
+        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
     )
     return Wishes(
         **{name: getattr(arguments, name) for name in same},
@@ -157,6 +160,10 @@ def _refuse_with_resume(arguments: argparse.Namespace) -> None:
 
 
 _DATA = "digits, photos, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
+_EVALUATOR = (
+    "what scores candidates: supernet (the default), train (each from scratch, the best third again three times as "
+    "long), proxy or proxy:NAME+NAME (no training, only ranks) or table:FILE (accuracies that are known)"
+)
 _SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
 _SLACK = "accuracy that the rule may give up, in points (default: 1)"
 _WARM_START = (

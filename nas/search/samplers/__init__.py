@@ -19,9 +19,9 @@ from nas.search.samplers import evolution, local, surrogate
 from nas.search.samplers.base import WholeSampler
 from nas.search.samplers.fixed import Fixed
 from nas.search.samplers.published import Nsga2, Tpe
-from nas.search.samplers.task import CostFunction, Task
+from nas.search.samplers.task import CostFunction, Listed, Task
 
-__all__ = ["DEFAULT", "SAMPLERS", "CostFunction", "Fixed", "Task", "make_sampler"]
+__all__ = ["DEFAULT", "SAMPLERS", "CostFunction", "Fixed", "Listed", "Task", "make_sampler"]
 
 DEFAULT = "evolution"
 

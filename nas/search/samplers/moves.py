@@ -25,7 +25,7 @@ def first_open(task: Task, draw: Callable[[], Point]) -> Point:
 
 def random_point(task: Task, rng: random.Random) -> Point:
     """Draw a point that would be accepted."""
-    return first_open(task, lambda: task.place(task.space.encode(task.space.sample(rng))))
+    return first_open(task, lambda: task.place(task.space.encode(task.sample(rng))))
 
 
 def promising_point(task: Task, rng: random.Random) -> Point:

@@ -104,7 +104,7 @@ def _drawn(task: Task, best: Sequence[Point], parents: Sequence[Point], rng: ran
         for i in range(_DRAWN * _TRIES):
             start = rng.choice(best[:_BEST] if i % 2 else parents)
             if i % 10 == 0:
-                yield task.place(task.space.encode(task.space.sample(rng)))
+                yield task.place(task.space.encode(task.sample(rng)))
             elif i % 10 < 4:
                 yield mutated(task, crossed(task, start, rng.choice(parents), rng), 1, rng)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,6 +38,18 @@ class Point(NamedTuple):
     features: Array
 
 
+class Listed(NamedTuple):
+    """The only architectures that may be proposed, where not all of a space can be scored.
+
+    Attributes:
+        digests: of all of them.
+        members: those that are known by more than their digest; proposals are drawn among them where there are any.
+    """
+
+    digests: frozenset[str]
+    members: tuple[Architecture, ...]
+
+
 class Task:
     """A space with its costs and hard limits, and what was proposed in it so far.
 
@@ -46,6 +59,8 @@ class Task:
         constraints: the hard limits.
         known: digests of what was proposed before; grows while the search goes on.
         macs_count: whether few MACs are a goal beside accuracy.
+        only: the only architectures that may be proposed; None if all may.
+        seed: of the whole search.
     """
 
     def __init__(
@@ -56,8 +71,12 @@ class Task:
         known: Collection[str] = (),
         *,
         macs_count: bool = True,
+        only: Listed | None = None,
+        seed: int = 0,
     ) -> None:
         self.space = space
+        self.seed = seed
+        self.only = only
         self.macs_count = macs_count
         self.encoding = Encoding(space)
         self._cost = cost
@@ -79,6 +98,12 @@ class Task:
             params, asked, architecture, metrics, np.concatenate([self.encoding.features(params, asked), costs])
         )
 
+    def sample(self, rng: random.Random) -> Architecture:
+        """Draw an architecture that may be proposed, if that is known; it may break the limits."""
+        if self.only is not None and self.only.members:
+            return rng.choice(self.only.members)
+        return self.space.sample(rng)
+
     def of_trial(self, trial: FrozenTrial) -> Point:
         """Return the point of a trial of this task's study; remembered, since every proposal asks anew."""
         if trial.number not in self._points:
@@ -87,11 +112,14 @@ class Task:
 
     def open(self, architecture: Architecture) -> bool:
         """Whether a proposal would be accepted: it was not made before, and keeps the limits."""
-        return architecture.digest not in self._known and feasible(self._cost(architecture), self._constraints)
+        return self._is_new(architecture.digest) and feasible(self._cost(architecture), self._constraints)
 
     def is_open(self, point: Point) -> bool:
         """Whether a point would be accepted."""
-        return point.architecture.digest not in self._known and feasible(point.metrics, self._constraints)
+        return self._is_new(point.architecture.digest) and feasible(point.metrics, self._constraints)
+
+    def _is_new(self, digest: str) -> bool:
+        return digest not in self._known and (self.only is None or digest in self.only.digests)
 
     def scores(self, trial: FrozenTrial) -> tuple[float, float]:
         """Return accuracy and cost of a finished trial; the cost is 0 where it is no goal."""

@@ -1,0 +1,17 @@
+"""`supernet`: the accuracy that a candidate has with the weights it inherits."""
+
+from __future__ import annotations
+
+from nas.search.evaluators.contract import Kind, Order, Setting
+from nas.search.supernet_evaluator import SupernetSpec
+
+
+def spec(_order: Order, setting: Setting) -> SupernetSpec:
+    """Return the recipe; Ray's workers run in folders of their own, so the path is absolute."""
+    assert setting.weights is not None
+    weights = setting.weights.absolute()
+    data = setting.data, setting.data_root, setting.seed
+    return SupernetSpec(setting.space, weights, *data, setting.blocks, device=setting.device)
+
+
+KIND = Kind(spec, words="with shared weights, before its own training", needs_supernet=True)
