@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from nas.search.watch import Silent
 
 FOLDER = Path("runs/benchmark-compress")
 MODELS = ("resnet10t", "mobilenetv3_small_050")
+WINNER = "winner"
 SIDE = 32
 STEP_EPOCHS = 10
 STEPS = (
@@ -58,28 +59,29 @@ def main() -> None:
     parser.add_argument(
         "--run", type=Path, default=Path("runs/host-cpu-tiny-hybrid"), help="a finished run on the digits"
     )
+    parser.add_argument("--networks", nargs="+", choices=(WINNER, *MODELS), default=[WINNER, *MODELS])
+    parser.add_argument("--only", nargs="+", metavar="STEPS", help="chains, instead of all")
     given = parser.parse_args()
     torch_compat.prepare()
     if given.part == "time":
         time_again()
         return
-    chains = STEPS if given.part == "steps" else CHAINS
+    chains = given.only or (STEPS if given.part == "steps" else CHAINS)
     print(
         "| network, steps | search accuracy % | test accuracy % | weights | MACs | measured ms | smaller | as quick |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    for network in networks(given.run):
+    for network in networks(given.run, given.networks):
         for chain in chains:
             teacher = "largest" if network.order == str(given.run) else None
             outcome = network.compress(chain, teacher=teacher if "distill" in chain else None)
             print(line(network.name, chain, outcome), flush=True)
 
 
-def networks(run: Path) -> Iterator[Network]:
-    """Yield the winner of the run, then timm models trained on the digits."""
-    yield Network("winner", str(run))
-    for name in MODELS:
-        yield Network(name, f"timm:{name}={trained(name)}")
+def networks(run: Path, names: Sequence[str]) -> Iterator[Network]:
+    """Yield the winner of the run, and timm models trained on the digits."""
+    for name in names:
+        yield Network(name, str(run) if name == WINNER else f"timm:{name}={trained(name)}")
 
 
 def trained(name: str) -> Path:

@@ -62,6 +62,11 @@ def later(default: T) -> T:
     return dataclasses.field(default=default, metadata={_LATER: True})
 
 
+def later_defaults(cls: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that it gained later, with their defaults."""
+    return {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get(_LATER)}
+
+
 def to_dict(value: object) -> Any:
     """Turn dataclasses into plain dictionaries and lists, ready for JSON or YAML."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -106,8 +106,10 @@ def _epochs(text: str | None) -> Value:
 
 def _between(what: str, low: float, high: float) -> Callable[[str | None], Value]:
     def read(text: str | None) -> Value:
+        if text is None:
+            raise ValueError(f"it needs {what}, between {low:g} and {high:g}")
         try:
-            value = float(text or "")
+            value = float(text)
         except ValueError:
             value = float("nan")
         if not low < value < high:

@@ -21,6 +21,7 @@ from nas.model.warm_start import WarmStart, checkpoint, starting_point, warm
 from nas.runs import write_atomic
 from nas.search.supernet_evaluator import load_supernet
 from nas.search.watch import Watch
+from nas.space.options import Family
 from nas.space.space import SearchSpace
 from nas.training.device import placed
 from nas.training.group import Group
@@ -126,9 +127,19 @@ def own_blocks(space: SearchSpace) -> tuple[BlockFile, ...]:
 
 def _choices(space: SearchSpace) -> dict[str, Any]:
     """Return all that a space allows, fields with one value too; what it is called does not matter."""
-    stages = [{**schema.to_dict(stage), "tied": sorted(stage.tied)} for stage in space.stages]
+    stages = [
+        {**schema.to_dict(stage), "families": [_family(f) for f in stage.families], "tied": sorted(stage.tied)}
+        for stage in space.stages
+    ]
     ends = {"stem": schema.to_dict(space.stem), "heads": schema.to_dict(space.heads), "tied": sorted(space.tied)}
     return {"resolutions": space.resolutions, "num_classes": space.num_classes, "stages": stages, **ends}
+
+
+def _family(family: Family) -> dict[str, Any]:
+    """Leave out fields that the family gained later and that say nothing: the weights are what they were without."""
+    unsaid = {name: (value,) for name, value in schema.later_defaults(family.block).items()}
+    fields = {name: values for name, values in family.fields.items() if values != unsaid.get(name)}
+    return {**schema.to_dict(family), "fields": schema.to_dict(fields)}
 
 
 def _save(supernet: Supernet, path: Path) -> None:

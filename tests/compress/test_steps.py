@@ -26,7 +26,7 @@ def test_epochs_are_the_steps_own_where_it_names_them() -> None:
     [
         ("", "name at least one"),
         ("prun:0.3", "did you mean 'prune'?"),
-        ("prune", "must lie between 0 and 1"),
+        ("prune", "it needs the share of channels removed, between 0 and 1"),
         ("prune:1", "must lie between 0 and 1, got '1'"),
         ("prune:nan", "must lie between 0 and 1"),
         ("lowrank:90", "share of energy kept"),
