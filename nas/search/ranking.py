@@ -7,10 +7,11 @@ too: their correlation is given beside it, because a supernet that does not beat
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,14 @@ from nas.cost.cost import CostModel
 from nas.data.batches import EvaluationBatches
 from nas.model.network import build
 from nas.search.supernet_evaluator import at_resolution
+from nas.training.device import placed
 from nas.training.loop import Callbacks, Progress
 from nas.training.recipe import Recipe
 from nas.training.train import evaluate, train
 
 if TYPE_CHECKING:
+    import torch
+
     from nas.data import ImageData
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
@@ -95,13 +99,15 @@ class AloneTrainings:
     Args:
         data: the data set, at the largest resolution of the space.
         recipe: how each is trained; its seed is replaced.
-        file: JSON lines, one a finished training; those of an equal recipe and data set are not repeated.
+        file: whole JSON lines, one a finished training; those of an equal recipe and data set are not repeated.
+        device: where they are trained.
     """
 
-    def __init__(self, data: ImageData, recipe: Recipe, file: Path) -> None:
+    def __init__(self, data: ImageData, recipe: Recipe, file: Path, device: torch.device) -> None:
         self._data = data
         self._recipe = recipe
         self._file = file
+        self._device = device
         self._scoring = EvaluationBatches(data, "search")
         known = runs.read_records(file) if file.is_file() else []
         self._known = {self._key(r["digest"], r["recipe"], r["data"]): float(r["accuracy"]) for r in known}
@@ -110,13 +116,11 @@ class AloneTrainings:
         self, architecture: Architecture, seed: int, *, progress: Callable[[Progress], None] | None = None
     ) -> float:
         """Return the accuracy on the search split that the architecture has after training alone."""
-        from dataclasses import replace
-
         recipe = replace(self._recipe, seed=seed)
         document = schema.to_dict(recipe)
         key = self._key(architecture.digest, document, self._data.digest)
         if key not in self._known:
-            network = at_resolution(build(architecture, seed=seed), architecture)
+            network = placed(at_resolution(build(architecture, seed=seed), architecture), self._device)
             result = train(network, self._data, recipe, callbacks=Callbacks(progress=progress))
             self._known[key] = evaluate(network, self._scoring)
             record = {
@@ -132,6 +136,4 @@ class AloneTrainings:
 
     @staticmethod
     def _key(digest: str, recipe: Mapping[str, Any], data: str) -> tuple[str, str, str]:
-        import json
-
         return digest, json.dumps(recipe, sort_keys=True), data

@@ -60,6 +60,8 @@ MISTAKES = {
     "target of the zoo": (["zoo", "--target", "jetson-orim"], "did you mean 'jetson-orin'?"),
     "space of the zoo": (["zoo", "--space", "tiny"], "did you mean 'tiny-hybrid'?"),
     "architecture": ([*PREDICT, "--architecture", "none.json"], "cannot be read"),
+    "question to a supernet": (["supernet", "evil", "runs/none"], "allowed: eval RUN"),
+    "supernet of nothing": (["supernet", "eval", "runs/none"], "not a run"),
     "export of nothing": (["export", "runs/none"], "expected a run, timm:NAME"),
     "export of no model": (["export", "timm:repvgg_a9"], "did you mean 'repvgg_a"),
     "export of no weights": (["export", "timm:lcnet_050=none.pth"], "no such file: none.pth"),
