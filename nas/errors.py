@@ -9,6 +9,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+INTERRUPTED_CODE = 130  # exit codes of what a signal ended: 128 and its number
+TERMINATED_CODE = 143
+
+
+class Terminated(KeyboardInterrupt):  # noqa: N818 - named like its base
+    """SIGTERM, which stops as Ctrl-C does; schedulers and containers send it."""
+
 
 class NasError(Exception):
     """A failure of the program that a person should read; exit code 1."""

@@ -1,16 +1,20 @@
 """Entry point: runs a command and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 1 the program failed, 2 the user asked for something wrong, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 the program failed, 2 the user asked for something wrong, 130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from nas.cli.parser import build_parser
-from nas.errors import NasError
+from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError, Terminated
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,15 +22,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     try:
         arguments = parser.parse_args(argv)
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        with _sigterm_like_ctrl_c():
+            code: int = arguments.run(arguments)
+            sys.stdout.flush()
     except NasError as error:
         print(f"nas: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("nas: stopped; a started run continues with: nas search --resume RUN", file=sys.stderr)
-        return 130
+        return TERMINATED_CODE if isinstance(stop, Terminated) else INTERRUPTED_CODE
     except BrokenPipeError:  # the reader of a pipe, such as head, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
+
+
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM raise, so that a run is let go of in order and the way to continue it is said."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated

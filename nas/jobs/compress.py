@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas import torch_compat
-from nas.errors import UserError
+from nas.errors import Terminated, UserError
 from nas.runs import write_atomic
 from nas.search.watch import Watch
 
@@ -63,8 +63,9 @@ def compress_network(order: Order, wishes: Wishes, out: Path | None, watch: Watc
     folder = out or _default_folder(order.network, wishes)
     try:
         outcome = compress(subject, wishes, folder, watch)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(f"stopped; the same command continues in {folder}") from None
+    except KeyboardInterrupt as stop:
+        message = f"stopped; the same command continues in {folder}"
+        raise InterruptedRunError(message, terminated=isinstance(stop, Terminated)) from None
     write_atomic(folder / MARKDOWN, compression_markdown(outcome).encode())
     write_atomic(folder / PICTURE, draw_chain(outcome, Path(order.network).name).encode())
     return outcome

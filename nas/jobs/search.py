@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs, schema
-from nas.errors import NasError, UserError
+from nas.errors import NasError, Terminated, UserError
 from nas.runs import RunDirectory
 from nas.search import cluster
 from nas.search.config import SearchConfig, config_document, read_config
@@ -94,8 +95,11 @@ def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     try:
         with noted(run, watch) as keeper:
             return _search_and_export(config, run, keeper)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}") from None
+    except KeyboardInterrupt as stop:
+        message = f"stopped; continue with: nas search --resume {run.path}"
+        raise InterruptedRunError(message, terminated=isinstance(stop, Terminated)) from None
+    except OSError as error:
+        raise NasError(f"{_described(error)}; then continue with: nas search --resume {run.path}") from None
 
 
 def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
@@ -144,6 +148,13 @@ def describe(config: SearchConfig, run: RunDirectory, watch: Watch) -> None:
     if restriction.max_params is not None and config.constraints.params == restriction.max_params:
         watch.say(f"         at most {restriction.max_params:,} weights, which stay on the chip (else give --params)")
     watch.say(f"budget   {budget_text(config)}")
+
+
+def _described(error: OSError) -> str:
+    """Say what a disk refused; nothing that was finished before is lost."""
+    place = f"{error.filename}: " if error.filename else ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{place}{error.strerror or error}; {'make room' if full else 'make it writable'}"
 
 
 def budget_text(config: SearchConfig) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from nas import runs
 from nas.artefacts import save_winner
 from nas.data import ImageData, load_data
-from nas.errors import NasError
+from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError
 from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
 from nas.search.cluster import INLINE, LOCAL
@@ -31,6 +31,7 @@ from nas.search.objective import front as front_of
 from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
 from nas.search.rungs import climb
+from nas.search.stopping import stopping
 from nas.search.study import Study
 from nas.search.supernets import own_blocks, trained_supernet
 from nas.search.target import Field, Target, load_target, search_field
@@ -44,9 +45,14 @@ if TYPE_CHECKING:
 
 
 class InterruptedRunError(NasError):
-    """Ctrl-C ended a search before its end; nothing finished is lost. Exit code 130."""
+    """Ctrl-C or SIGTERM ended a search before its end; nothing finished is lost. Exit code 130 or 143."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED_CODE
+
+    def __init__(self, message: str, *, terminated: bool = False) -> None:
+        super().__init__(message)
+        if terminated:
+            self.exit_code = TERMINATED_CODE
 
 
 @dataclass
@@ -166,8 +172,9 @@ def _explore(
     watch.progress("search", study.counts.evaluated, wanted, "starting workers")
     if study.counts.evaluated + study.counts.failed >= wanted:  # starting workers takes longer than all that is left
         return study
-    outcome = executor(config.workers).run(study, spec, wanted, told, lambda: False)
-    if outcome == "interrupted":
+    with stopping(watch.say) as asked:
+        outcome = executor(config.workers).run(study, spec, wanted, told, asked)
+    if asked():
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
     if outcome == "exhausted":
         watch.say(f"the search space has no further feasible candidate after {study.counts.evaluated}")
@@ -190,16 +197,18 @@ def _climb(config: SearchConfig, run: RunDirectory, study: Study, setting: Setti
         finished = iter(range(1, size + 1))
         return lambda _: watch.progress("rungs", next(finished, size), size, f"rung {number}, {epochs} passes")
 
-    best, outcome = climb(
-        [c for c in study.candidates if c.state == "complete"],
-        setting.recipe,
-        config.effort.rungs,
-        spec=lambda recipe: evaluator_spec(config.evaluator, replace(setting, recipe=recipe)),
-        executor=executor(config.workers),
-        run_dir=run,
-        told=told,
-    )
-    if outcome == "interrupted":
+    with stopping(watch.say) as asked:
+        best, _ = climb(
+            [c for c in study.candidates if c.state == "complete"],
+            setting.recipe,
+            config.effort.rungs,
+            spec=lambda recipe: evaluator_spec(config.evaluator, replace(setting, recipe=recipe)),
+            executor=executor(config.workers),
+            run_dir=run,
+            told=told,
+            should_stop=asked,
+        )
+    if asked():
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
     return [best[i] for i in front_of([c.metrics for c in best])]
 

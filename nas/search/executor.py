@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
 
-Outcome = Literal["finished", "stopped", "exhausted", "interrupted"]
+Outcome = Literal["finished", "stopped", "exhausted"]
 OnResult = Callable[[Candidate], None]
 ShouldStop = Callable[[], bool]
 
@@ -74,12 +74,13 @@ class Executor(Protocol):
             should_stop: asked before each new candidate; the running ones are still finished.
 
         Returns:
-            Why it ended: ``finished``, ``stopped`` (by `should_stop`), ``exhausted`` (the space has no further
-            feasible candidate) or ``interrupted`` (Ctrl-C).
+            Why it ended: ``finished``, ``stopped`` (by `should_stop`) or ``exhausted`` (the space has no further
+            feasible candidate).
 
         Raises:
             InfeasibleError: if no candidate keeps the constraints.
             NasError: if every evaluation fails.
+            KeyboardInterrupt: at Ctrl-C, unless the caller handles it; running evaluations are dropped.
         """
         ...
 

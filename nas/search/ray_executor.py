@@ -26,6 +26,7 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new reporter prints even at verbose=0
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a candidate, and most of the time of a short one
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune would drop what runs, and return as if all were well
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own snapshots are never read
 }
 
@@ -73,8 +74,7 @@ class RayExecutor:
             with _scratch() as scratch, ray_tune.connected(self, scratch):
                 spec = evaluator_spec if local else evaluator_spec.packed()
                 ray_tune.run(self, spec, progress, scratch)
-        # Tune takes Ctrl-C for itself and returns as if all were well.
-        return progress.outcome or "interrupted"
+        return progress.outcome or "finished"
 
 
 def prepare_environment(address: str) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,15 @@ def connected(settings: RayExecutor, scratch: Path) -> Iterator[None]:
         yield
         return
     quiet = {"logging_level": "CRITICAL", "log_to_driver": False}
+    with _own_sigterm():
+        _connect(settings, scratch, quiet)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _connect(settings: RayExecutor, scratch: Path, quiet: dict[str, Any]) -> None:
     if settings.address == cluster.LOCAL:
         ray.init(
             address=cluster.LOCAL,  # otherwise a cluster on this machine, or the trace of a dead one, is joined
@@ -62,10 +73,19 @@ def connected(settings: RayExecutor, scratch: Path) -> Iterator[None]:
     else:
         cluster.probe(settings.address)
         ray.init(address=settings.address, **quiet)
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep the program's answer to SIGTERM: Ray puts its own in place, which ends the process on the spot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        ray.shutdown()
+        signal.signal(signal.SIGTERM, before)
 
 
 def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch: Path) -> None:

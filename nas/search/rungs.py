@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nas import pareto, runs
 from nas.search.candidate import Candidate
 from nas.search.evaluate import Evaluation, EvaluatorSpec
-from nas.search.executor import Executor, OnResult, Outcome
+from nas.search.executor import Executor, OnResult, Outcome, ShouldStop
 from nas.search.samplers.evolution import crowding
 from nas.search.study import Counts
 from nas.training.recipe import Recipe
@@ -112,6 +112,7 @@ def climb(
     executor: Executor,
     run_dir: RunDirectory,
     told: Callable[[int, int, int], OnResult],
+    should_stop: ShouldStop,
 ) -> tuple[list[Candidate], Outcome]:
     """Train the best of a search longer and longer, and return the highest rung's candidates.
 
@@ -123,6 +124,7 @@ def climb(
         executor: evaluates.
         run_dir: where results are kept.
         told: makes, of a rung's number, its size and its epochs, what hears of each result.
+        should_stop: asked before each training; the running ones are still finished.
     """
     best = list(scored)
     for number in range(1, rungs + 1):
@@ -131,8 +133,8 @@ def climb(
         rung = Rung(number, entrants, longer.epochs, run_dir)
         if rung.counts.evaluated + rung.counts.failed < len(entrants):
             hear = told(number, len(entrants), longer.epochs)
-            outcome = executor.run(rung, spec(longer), len(entrants), hear, lambda: False)
-            if outcome == "interrupted":
+            outcome = executor.run(rung, spec(longer), len(entrants), hear, should_stop)
+            if outcome == "stopped":
                 return best, outcome
         if not rung.scored:  # nothing of it could be trained: what the rung below knows still counts
             break

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas import runs, schema
-from nas.errors import NasError, UserError
+from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError, UserError
 
 if TYPE_CHECKING:
     from nas.runs import RunDirectory
     from nas.search.watch import Watch
 
-STOPPED = "stopped by Ctrl-C"
-_STOPPED_CODE = 130
+STOPPED = "stopped by Ctrl-C or SIGTERM"
+_STOPPED_CODES = (INTERRUPTED_CODE, TERMINATED_CODE)
 _EVERY_S = 1.0
 
 
@@ -132,7 +132,7 @@ def noted(run: RunDirectory, watch: Watch) -> Iterator[Watch]:
         keeper.end(STOPPED)
         raise
     except Exception as error:
-        stopped = isinstance(error, NasError) and error.exit_code == _STOPPED_CODE
+        stopped = isinstance(error, NasError) and error.exit_code in _STOPPED_CODES
         keeper.end(STOPPED if stopped else " ".join(str(error).split()) or type(error).__name__)
         raise
     keeper.end(None)

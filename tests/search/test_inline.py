@@ -9,6 +9,7 @@ from nas.runs import RunDirectory
 from nas.search.evaluate import FunctionSpec
 from nas.search.inline import InlineExecutor
 from nas.search.objective import Constraints
+from nas.search.stopping import stopping
 from nas.search.study import Study
 
 SPEC = FunctionSpec("toy:accuracy")
@@ -76,10 +77,10 @@ def test_errors_of_the_user_pass_through():
 
 
 class InterruptedSpec:
-    """Presses Ctrl-C in the fourth evaluation."""
+    """Presses Ctrl-C in the fourth evaluation, once or twice."""
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, presses):
+        self.calls, self.presses = 0, presses
 
     def build(self):
         return self
@@ -90,23 +91,23 @@ class InterruptedSpec:
     def evaluate(self, architecture):
         self.calls += 1
         if self.calls == 4:
-            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(self.presses):
+                os.kill(os.getpid(), signal.SIGINT)
         return toy.accuracy(architecture)
 
 
-def test_ctrl_c_during_an_evaluation_keeps_what_is_finished():
-    this, before = study(), signal.getsignal(signal.SIGINT)
-    assert run(this, 50, InterruptedSpec()) == "interrupted"
-    assert this.counts.evaluated == 3
+def test_ctrl_c_once_finishes_the_evaluation_that_runs():
+    this, before, said = study(), signal.getsignal(signal.SIGINT), []
+    with stopping(said.append) as asked:
+        assert run(this, 50, InterruptedSpec(1), should_stop=asked) == "stopped"
+    assert this.counts.evaluated == 4
+    assert asked()
+    assert "Ctrl-C again stops now" in said[0]
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_ctrl_c_while_a_result_is_kept_waits_for_it():
-    this, seen = study(), []
-
-    def on_result(candidate):
-        os.kill(os.getpid(), signal.SIGINT)
-        seen.append(candidate)
-
-    assert run(this, 50, on_result=on_result) == "interrupted"
-    assert len(seen) == this.counts.evaluated == 1
+def test_ctrl_c_twice_drops_it_and_keeps_what_is_finished():
+    this = study()
+    with pytest.raises(KeyboardInterrupt), stopping(lambda _: None) as asked:
+        run(this, 50, InterruptedSpec(2), should_stop=asked)
+    assert this.counts.evaluated == 3

@@ -10,6 +10,7 @@ from nas.search.evaluate import FunctionSpec
 from nas.search.inline import InlineExecutor
 from nas.search.objective import Constraints
 from nas.search.ray_executor import RayExecutor
+from nas.search.stopping import stopping
 from nas.search.study import Study
 
 LIMIT = Constraints(latency_ms=1.0)
@@ -45,16 +46,25 @@ def test_one_worker_equals_the_inline_executor():
     assert [c.digest for c in here.candidates] == [c.digest for c in there.candidates]
 
 
-def test_ctrl_c_loses_nothing_and_resuming_goes_on(tmp_path):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_once_finishes_what_runs_and_twice_loses_nothing_finished(tmp_path, presses):
     seen = []
 
     def interrupt(candidate):
         seen.append(candidate)
         if len(seen) == 6:
-            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(presses):
+                os.kill(os.getpid(), signal.SIGINT)
 
     with RunDirectory.create(tmp_path, "run") as run_dir:
-        assert run(study(run_dir=run_dir), 40, on_result=interrupt) == "interrupted"
+        this = study(run_dir=run_dir)
+        with stopping(lambda _: None) as asked:
+            if presses == 1:
+                assert run(this, 40, on_result=interrupt, should_stop=asked) == "stopped"
+                assert this.pending == 0
+            else:
+                with pytest.raises(KeyboardInterrupt):
+                    run(this, 40, on_result=interrupt, should_stop=asked)
         resumed = study(run_dir=run_dir)
         assert [c.digest for c in resumed.candidates if c.state == "complete"] == [c.digest for c in seen]
         assert run(resumed, 12) == "finished"
