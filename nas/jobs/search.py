@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from nas import runs, schema
 from nas.errors import NasError, Terminated, UserError
 from nas.runs import RunDirectory
 from nas.search import cluster
-from nas.search.config import SearchConfig, config_document, read_config
+from nas.search.config import SearchConfig, Workers, config_document, read_config
 from nas.search.standing import noted
 from nas.search.watch import Watch
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> Outcome:
-    """Plan and run a new search.
+    """Plan and run a search: a new one, or the same one again where it was not finished.
 
     Args:
         wishes: what the user asked for.
@@ -46,33 +46,34 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
         watch: hears of progress.
 
     Raises:
-        UserError: if something asked for is wrong, or a run of that name exists.
+        UserError: if something asked for is wrong, or a run of that name is another search.
     """
     from nas.blocks.user import loaded_file
     from nas.export.formats import exporter
+    from nas.jobs.taking_up import run_for
     from nas.search.defaults import plan
-    from nas.search.engine import executor
-    from nas.training.device import resolve
 
     for format_name in wishes.formats:
         exporter(format_name)  # an unknown format should fail before hours of work
-    executor(wishes.workers)  # and so should an illegal number of workers
-    resolve(wishes.workers.device)  # or a device that is not there
     if name is not None:
         runs.checked_name(name)
-    if wishes.workers.address not in (cluster.LOCAL, cluster.INLINE):
-        cluster.probe(wishes.workers.address)
+    check_workers(wishes.workers)
     config = plan(wishes)
     stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
-    with RunDirectory.create(runs_dir, name or runs.free_name(runs_dir, stem)) as run:
+    with run_for(config, runs_dir, name, stem, watch) as run:
         if config.blocks is not None:
             run.write_text(runs.BLOCKS, loaded_file(config.blocks).source)
         run.write_yaml(runs.CONFIG, config_document(config))
         return _run(config, run, watch)
 
 
-def resume(path: Path, watch: Watch) -> Outcome:
+def resume(path: Path, watch: Watch, *, workers: Callable[[Workers], Workers] | None = None) -> Outcome:
     """Continue a run where it stopped.
+
+    Args:
+        path: the run.
+        watch: hears of progress.
+        workers: makes of where it ran before where it shall run now; None stays there.
 
     Raises:
         UserError: if there is no such run, or another process writes it.
@@ -82,7 +83,26 @@ def resume(path: Path, watch: Watch) -> Outcome:
     config = read_config(path / runs.CONFIG)
     load_run_blocks(path)
     with RunDirectory.open(path) as run:
+        if workers is not None:
+            config = replace(config, workers=workers(config.workers))
+            check_workers(config.workers)
+            run.write_yaml(runs.CONFIG, config_document(config))
         return _run(config, run, watch)
+
+
+def check_workers(workers: Workers) -> None:
+    """Refuse illegal numbers, a device that is not there, or a cluster that does not answer, before any work.
+
+    Raises:
+        UserError: if something is wrong.
+    """
+    from nas.search.engine import executor
+    from nas.training.device import resolve
+
+    executor(workers)
+    resolve(workers.device)
+    if workers.address not in (cluster.LOCAL, cluster.INLINE):
+        cluster.probe(workers.address)
 
 
 def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:

@@ -10,9 +10,10 @@ import pytest
 
 from nas import runs
 from nas.errors import InfeasibleError, UserError
-from nas.jobs.search import resume, start
-from nas.search.config import Workers, read_config
-from nas.search.defaults import Wishes
+from nas.jobs.search import start
+from nas.jobs.taking_up import run_for
+from nas.search.config import Workers, config_document, read_config
+from nas.search.defaults import Wishes, plan
 from nas.search.engine import InterruptedRunError
 from nas.search.objective import Constraints
 from nas.search.watch import Silent
@@ -104,7 +105,9 @@ def test_an_interrupted_search_goes_on_to_the_same_end(
         start(wishes, runs_dir=tmp_path / "b", name="run", watch=Silent())
     kept = candidates(tmp_path / "b" / "run")
     assert sum(c["state"] == "complete" for c in kept) == 5  # the one that ran was finished
-    resumed = resume(tmp_path / "b" / "run", Silent())
+    with pytest.raises(UserError, match=r"another search \(accuracy_slack: 0.01 there, 0.03 here\).*--resume"):
+        start(replace(wishes, accuracy_slack=0.03), runs_dir=tmp_path / "b", name="run", watch=Silent())
+    resumed = start(wishes, runs_dir=tmp_path / "b", name="run", watch=Silent())  # the same command again
     assert candidates(resumed.path)[: len(kept)] == kept
     same = [[(c["digest"], c["metrics"]) for c in candidates(o.path)] for o in (undisturbed, resumed)]
     assert same[0] == same[1]
@@ -127,18 +130,16 @@ def test_mistakes_are_found_before_any_work(wishes: Wishes, tmp_path: Path) -> N
 
 
 def test_a_budget_is_derived_where_none_is_given(wishes: Wishes) -> None:
-    from nas.search.defaults import plan
-
     config = plan(replace(wishes, constraints=Constraints()))
     assert config.derived
     assert config.constraints.latency_ms is not None
     assert 0.2 <= (config.feasible_share or 0) <= 0.6
 
 
-def test_an_existing_run_is_not_overwritten(wishes: Wishes, tmp_path: Path) -> None:
+def test_what_is_no_run_is_not_overwritten(wishes: Wishes, tmp_path: Path) -> None:
     (tmp_path / "runs" / "run").mkdir(parents=True)
-    (tmp_path / "runs" / "run" / "config.yaml").write_text("x")
-    with pytest.raises(UserError, match="--resume"):
+    (tmp_path / "runs" / "run" / "thesis.tex").write_text("x")
+    with pytest.raises(UserError, match="exists already"):
         start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
 
 
@@ -165,3 +166,19 @@ def test_a_search_on_scores_that_are_known_proposes_nothing_else(wishes: Wishes,
     table = replace(wishes, evaluator=f"table:{first.path / runs.CANDIDATES}", supernet_epochs=None, evaluations=50)
     second = start(table, runs_dir=tmp_path / "runs", name="second", watch=Silent())
     assert {c["digest"]: c["metrics"] for c in candidates(second.path) if c["state"] == "complete"} == known
+
+
+def test_the_same_search_without_a_name_goes_on_with_the_unfinished_run(wishes: Wishes, tmp_path: Path) -> None:
+    config = plan(wishes)
+    with run_for(config, tmp_path, None, "orin-toy", Silent()) as run:
+        run.write_yaml(runs.CONFIG, config_document(replace(config, workers=Workers(count=3))))
+        with run_for(config, tmp_path, None, "orin-toy", Silent()) as held:
+            assert held.path.name == "orin-toy-2"
+    with run_for(config, tmp_path, None, "orin-toy", Silent()) as again:
+        assert again.path == run.path
+    with run_for(replace(config, seed=1), tmp_path, None, "orin-toy", Silent()) as other:
+        assert other.path.name == "orin-toy-3"
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / ".lock").touch()  # killed before its configuration was written
+    with run_for(config, tmp_path, "cut", "orin-toy", Silent()) as cut:
+        assert cut.path.name == "cut"

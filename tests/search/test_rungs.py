@@ -43,6 +43,7 @@ def test_rungs_are_kept_apart_and_only_the_highest_counts(tmp_path: Path) -> Non
             executor=InlineExecutor(),
             run_dir=run,
             told=lambda number, size, epochs: lambda candidate: None,
+            should_stop=lambda: False,
         )
         lines = run.recover_records(runs.RUNGS)
     assert outcome == "finished"

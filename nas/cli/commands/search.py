@@ -27,7 +27,7 @@ EXAMPLES = """examples:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("--target", metavar="NAME", help="hardware profile: a name (see nas targets) or a YAML file")
-    parser.add_argument("--resume", metavar="RUN", help="continue this run; takes no other flag")
+    parser.add_argument("--resume", metavar="RUN", help="continue this run; only where to run may change")
     data = parser.add_argument_group("what to search on")
     data.add_argument("--data", default="digits", metavar="DATA", help=_DATA)
     data.add_argument("--data-root", metavar="DIR", help="folder that relative data names are looked for in")
@@ -59,18 +59,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=seed, default=0, metavar="N", help="same seed, same candidates (default: 0)")
     how.add_argument("--smoke", action="store_true", help="everything at the smallest size, in about a minute")
     where = parser.add_argument_group("where to run")
-    where.add_argument("--ray-address", default="local", metavar="ADDRESS", help=_RAY)
+    where.add_argument("--ray-address", metavar="ADDRESS", help=_RAY)
     where.add_argument("--workers", type=whole, metavar="N", help="candidates evaluated at once (default: all CPUs)")
-    where.add_argument("--cpus-per-trial", type=whole, default=1, metavar="N", help="CPUs of one evaluation")
+    where.add_argument("--cpus-per-trial", type=whole, metavar="N", help="CPUs of one evaluation (default: 1)")
     where.add_argument(
         "--gpus-per-trial",
         type=gpus,
-        default=0.0,
         metavar="N",
         help="GPUs, or a share of one, that Ray gives each evaluation (default: none, they use the CPU)",
     )
-    where.add_argument("--device", default="auto", metavar="NAME", help=_DEVICE)
-    where.add_argument("--train-processes", type=whole, default=1, metavar="N", help=_PROCESSES)
+    where.add_argument("--device", metavar="NAME", help=_DEVICE)
+    where.add_argument("--train-processes", type=whole, metavar="N", help=_PROCESSES)
     result = parser.add_argument_group("results")
     result.add_argument("--name", metavar="NAME", help="name of the run (default: from target and space)")
     result.add_argument("--runs-dir", default="runs", metavar="DIR", help="folder of all runs (default: runs)")
@@ -88,10 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
     from nas.jobs.search import existing_run, resume, start
 
     if arguments.resume is not None:
-        _refuse_with_resume(arguments)
+        workers = _workers_with_resume(arguments)
         path = existing_run(Path(arguments.resume))
         with make_watch() as watch:
-            outcome = resume(path, watch)
+            outcome = resume(path, watch, workers=workers)
     else:
         wishes = _wishes(arguments)
         with make_watch() as watch:
@@ -115,14 +114,6 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     from nas.search.objective import Constraints
 
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
-    workers = Workers(
-        arguments.ray_address,
-        arguments.workers,
-        arguments.cpus_per_trial,
-        arguments.gpus_per_trial,
-        arguments.device,
-        arguments.train_processes,
-    )
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
@@ -132,7 +123,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         constraints=Constraints(**limits, margin=arguments.margin),
         accuracy_slack=arguments.accuracy_slack / 100,
         measure=_measure(arguments),
-        workers=workers,
+        workers=Workers(**_where(arguments)),
         formats=arguments.format,
     )
 
@@ -147,16 +138,41 @@ def _measure(arguments: argparse.Namespace) -> Any:
     return None
 
 
-def _refuse_with_resume(arguments: argparse.Namespace) -> None:
-    """A run goes on as it was begun: flags beside --resume would silently do nothing."""
+def _workers_with_resume(arguments: argparse.Namespace) -> Any:
+    """Return what changes where a run goes on, None if nothing; all else goes on as it was begun.
+
+    Raises:
+        UserError: if another flag was given: it would silently do nothing.
+    """
+    from dataclasses import replace
+
     from nas.cli.parser import build_parser
 
     defaults = vars(build_parser().parse_args(["search"]))
     ours = ("resume", "run")
     given = [name for name, value in vars(arguments).items() if name not in ours and value != defaults[name]]
-    if given:
-        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+    refused = [name for name in given if name not in _WHERE]
+    if refused:
+        flags = ", ".join("--" + name.replace("_", "-") for name in refused)
         raise UserError(f"--resume continues a run as it was begun; leave out {flags}")
+    changes = _where(arguments)
+    return (lambda workers: replace(workers, **changes)) if changes else None
+
+
+def _where(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said about where to run, by its name in the configuration."""
+    given = {ours: getattr(arguments, name) for name, ours in _WHERE.items()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+_WHERE = {
+    "ray_address": "address",
+    "workers": "count",
+    "cpus_per_trial": "cpus",
+    "gpus_per_trial": "gpus",
+    "device": "device",
+    "train_processes": "train_processes",
+}
 
 
 _DATA = "digits, photos, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
