@@ -1,7 +1,7 @@
 """Exports timm models of eight families in every format and writes what came out into docs/export.md.
 
     python -m tools.export_matrix                                   all that is missing, then the tables
-    python -m tools.export_matrix --model repvgg_a0 --format tflite  one file again
+    python -m tools.export_matrix --model repvgg_a0 --format tflite,torch  these again
     python -m tools.export_matrix --tables                          the tables alone
 
 Results are kept in ``exported/matrix.json`` after every file, so a run that was cut short goes on where it ended.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nas import runs, schema, torch_compat
+from nas.cli.values import names
 from nas.errors import NasError
 from nas.export.deployable import Deployable, Images, from_timm
 from nas.export.formats import installed_formats
@@ -41,7 +42,7 @@ def main() -> None:
     """Export what is missing, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=MODELS, help="only this one")
-    parser.add_argument("--format", choices=installed_formats(), help="only this one, again if it is there already")
+    parser.add_argument("--format", type=names, help="only these, by commas, again if they are there already")
     parser.add_argument("--tables", action="store_true", help="write the tables, export nothing")
     arguments = parser.parse_args()
     results = _read()
@@ -51,16 +52,17 @@ def main() -> None:
     _write_page(results)
 
 
-def _export(model: str, wanted: str | None, results: Results) -> None:
-    done = results.setdefault(model, {})
-    formats = [wanted] if wanted else [name for name in installed_formats() if name not in done]
+def _export(model: str, wanted: Sequence[str] | None, results: Results) -> None:
+    formats = wanted or [name for name in installed_formats() if name not in results.get(model, {})]
     if not formats:
         return
     torch_compat.prepare()
     network = from_timm(f"timm:{model}", Images())
     for name in formats:
-        done[name] = _one(network, name, FOLDER / model)
-        print(model, name, done[name].get("error") or "passed", f"{done[name]['seconds']} s", flush=True)
+        found = _one(network, name, FOLDER / model)
+        print(model, name, found.get("error") or "passed", f"{found['seconds']} s", flush=True)
+        results.update(_read())  # another process may have added to them
+        results.setdefault(model, {})[name] = found
         runs.write_atomic(RESULTS, json.dumps(results, indent=1).encode())
 
 

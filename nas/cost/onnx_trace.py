@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.cost.memory import Use, peak_elements
-from nas.cost.onnx_patterns import Node, collapse
+from nas.cost.onnx_patterns import Node, Values, collapse
 from nas.cost.ops import Op, Shape, Trace
 from nas.errors import UserError
 
@@ -22,15 +22,21 @@ _NAMES: Mapping[str, str] = {
     **{"HardSigmoid": "hard_sigmoid", "LeakyRelu": "leaky_relu", "Softmax": "softmax", "Erf": "erf", "Sqrt": "sqrt"},
     **{"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Exp": "exp", "Neg": "neg", "Abs": "abs"},
     **{"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "amax", "MaxPool": "max_pool", "AveragePool": "avg_pool"},
-    **{"GlobalAveragePool": "mean", "Concat": "cat", "Slice": "slice", "Split": "slice", "Gather": "slice"},
+    **{
+        "GlobalAveragePool": "adaptive_avg_pool",
+        "Concat": "cat",
+        "Slice": "slice",
+        "Split": "slice",
+        "Gather": "slice",
+    },
     **{"Transpose": "transpose", "Pad": "pad", "Resize": "upsample_nearest", "Clip": "clamp"},
     **{"BatchNormalization": "batch_norm", "LayerNormalization": "layer_norm", "GroupNormalization": "group_norm"},
     **{"Silu": "silu", "Relu6": "relu6", "Where": "where", "Max": "maximum", "Min": "minimum"},
-    **{"Reciprocal": "reciprocal", "ReduceL2": "linalg_vector_norm"},
+    **{"Attention": "attention", "Reciprocal": "reciprocal", "ReduceL2": "linalg_vector_norm"},
     **{"DepthToSpace": "pixel_shuffle", "SpaceToDepth": "pixel_unshuffle"},
 }
 _VIEWS = frozenset({"Reshape", "Expand", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout"})
-_MACS_PER_ELEMENT = {"batch_norm": 2, "layer_norm": 5, "group_norm": 5}
+_MACS_PER_ELEMENT = {"batch_norm": 2, "layer_norm": 5, "group_norm": 5, "adaptive_avg_pool": 1}
 _IN_PLACE = frozenset({"relu", "relu6", "sigmoid", "hard_swish", "hard_sigmoid", "silu", "gelu", "tanh", "batch_norm"})
 _WITH_CONSTANTS = frozenset({"add", "sub", "mul", "div"})
 _NO_WORK = frozenset({"Constant", "Shape", "ConstantOfShape", "Range", "QuantizeLinear", "DequantizeLinear"})
@@ -110,7 +116,8 @@ class _Reader:
                 if value is not None:
                     self._constants[node.output[0]] = value
         read = [_node(node, onnx) for node in graph.node]
-        self._nodes = collapse(read, self._scalar)
+        known = Values(self._scalar, self._integers, self._weights.get, lambda name: self._shapes.get(name, ()))
+        self._nodes = collapse(read, known)
         self._numbers = {image: 0}
         self._ops: list[Op] = []
         self._uses: list[Use] = []
@@ -141,6 +148,15 @@ class _Reader:
         if constant is None or prod(constant.dims) != 1:
             return None
         return float(numpy_helper.to_array(constant).reshape(-1)[0])
+
+    def _integers(self, name: str) -> tuple[int, ...]:
+        """Return what a constant of whole numbers holds; nothing for any other value."""
+        from onnx import numpy_helper
+
+        constant = self._constants.get(name)
+        if constant is None or constant.data_type not in (6, 7):
+            return ()
+        return tuple(int(value) for value in numpy_helper.to_array(constant).reshape(-1))
 
     def _take(self, node: Node) -> None:
         activations = [name for name in node.inputs if name in self._numbers]
@@ -192,6 +208,9 @@ class _Reader:
     def _macs(self, name: str, node: Node, shapes: Sequence[Shape], output: Shape) -> int:
         if name == "conv2d":
             return prod(self._weights[node.inputs[1]]) * prod(output[2:]) * output[0]
+        if name == "attention":
+            (*_, rows, depth), (*_, columns, _), (*_, width) = shapes[:3]
+            return prod(output[:-2]) * rows * columns * (depth + width)
         if name in ("linear", "matmul"):
             a = self._weights.get(node.inputs[0]) or self._shapes[node.inputs[0]]
             inner = a[0] if node.attributes.get("transA") else a[-1]

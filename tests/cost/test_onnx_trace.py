@@ -2,11 +2,13 @@
 
 import random
 from collections import Counter
+from math import prod
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from nas import torch_compat
 from nas.cost.kernels import fuse
 from nas.cost.onnx_trace import load_onnx, trace_onnx
 from nas.cost.trace import trace_module
@@ -67,6 +69,30 @@ def test_exported_hybrids_have_the_kernels_of_their_modules(seed, tmp_path):
     check(architecture, exported(architecture, tmp_path))
 
 
+def vision_transformer():
+    from timm.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=5)
+
+
+def convnext():
+    from timm.models.convnext import ConvNeXt
+
+    return ConvNeXt(num_classes=5, depths=(1, 1, 1, 1), dims=(8, 8, 16, 16), conv_mlp=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [vision_transformer, convnext])
+def test_exported_timm_models_have_the_kernels_of_their_modules(make, tmp_path):
+    torch_compat.prepare()
+    module, path = make().eval(), tmp_path / "model.onnx"
+    EXPORTER.export(module, path, ModelFacts(resolution=32))
+    read = load_onnx(path)
+    assert read.trace.uncovered == ()
+    assert kernels(read.trace) == kernels(trace_module(module, (3, 32, 32)))
+    assert "Range" not in {node.op_type for node in onnx.load(path).graph.node}  # sizes are known before it runs
+
+
 def graph(nodes, inputs=(("image", ["N", 3, 8, 8]),), weights=()):
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs]
     result = [helper.make_tensor_value_info("out", TensorProto.FLOAT, None)]
@@ -98,6 +124,51 @@ def test_a_gate_that_others_read_stays():
         helper.make_node("Add", ["m", "s"], ["out"]),
     ]
     assert names(graph(nodes)) == ["sigmoid", "mul", "add"]
+
+
+def test_a_product_and_the_sum_of_its_bias_are_one():
+    weights = [helper.make_tensor(n, TensorProto.FLOAT, s, [0.5] * prod(s)) for n, s in (("w", (8, 4)), ("b", (4,)))]
+    nodes = [
+        helper.make_node("MatMul", ["image", "w"], ["m"]),
+        helper.make_node("Add", ["b", "m"], ["out"]),
+    ]
+    [op] = trace_onnx(graph(nodes, weights=weights)).trace.ops
+    assert (op.name, op.weight_elements, op.output_shape) == ("linear", 36, (1, 3, 8, 4))
+
+
+def fused_attention(query_scale=0.5, key_scale=0.5):
+    numbers = [helper.make_tensor(n, TensorProto.FLOAT, [], [v]) for n, v in (("qs", query_scale), ("ks", key_scale))]
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["t"], perm=[0, 1, 3, 2]),
+        helper.make_node("Mul", ["image", "qs"], ["q"]),
+        helper.make_node("Mul", ["t", "ks"], ["k"]),
+        helper.make_node("MatMul", ["q", "k"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["p"]),
+        helper.make_node("MatMul", ["p", "image"], ["out"]),
+    ]
+    return graph(nodes, inputs=(("image", ["N", 3, 5, 8]),), weights=numbers)
+
+
+def test_attention_that_was_taken_apart_is_put_together():
+    [op] = trace_onnx(fused_attention()).trace.ops
+    assert (op.name, op.macs, op.input_shapes) == ("attention", 3 * 5 * 5 * (8 + 8), ((1, 3, 5, 8),) * 3)
+    assert "attention" not in names(fused_attention(key_scale=0.25))
+
+
+def test_pooling_and_a_mean_of_the_networks_own_are_told_apart_by_their_axes():
+    for axes, name in ((-1, -2), "adaptive_avg_pool"), ((2, 3), "mean"):
+        given = [helper.make_tensor("axes", TensorProto.INT64, [2], axes)]
+        node = helper.make_node("ReduceMean", ["image", "axes"], ["out"])
+        assert names(graph([node], weights=given)) == [name]
+
+
+def test_a_factor_without_inputs_is_no_gate():
+    factor = helper.make_tensor("value", TensorProto.FLOAT, [], [2.0])
+    nodes = [
+        helper.make_node("Constant", [], ["two"], value=factor),
+        helper.make_node("Mul", ["image", "two"], ["out"]),
+    ]
+    assert names(graph(nodes)) == ["mul"]
 
 
 def test_what_is_not_known_is_said():

@@ -71,6 +71,12 @@ def test_any_batch_gives_what_pytorch_gives(written, batch):
     assert torch.allclose(torch.from_numpy(logits), module(images), atol=1e-5)
 
 
+def test_the_file_does_not_say_where_it_was_made(written):
+    content = written[1].read_bytes()
+    assert b"stack_trace" not in content
+    assert __file__.encode() not in content
+
+
 def test_unknown_facts_are_left_out():
     assert set(ModelFacts(32).metadata("NCHW")) == {"class_names", "mean", "std", "resolution", "layout"}
 
