@@ -34,6 +34,7 @@ RUNGS = "rungs.jsonl"  # of candidates that were trained again, longer
 JOURNAL = "study.journal"
 RESULT = "result.json"
 PROGRESS = "progress.json"  # where a search stands: only tells, nothing depends on it
+TIME = "time.json"  # what a budget of time came to on the way
 LATENCY = "latency.json"  # predicted beside measured latencies, where the run's networks were measured
 PAGE = "report.html"
 

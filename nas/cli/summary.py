@@ -17,13 +17,13 @@ if TYPE_CHECKING:  # listing targets and spaces must not import what a search ne
 
 def search_summary(outcome: Outcome) -> str:
     """Say what a search found and where it lies."""
-    from nas.report import load_facts, networks_table
+    from nas.report import load_facts, networks_table, words
     from nas.report.tables import shortlist
 
     facts = load_facts(outcome.path)
     table = to_text(networks_table(shortlist(facts.networks)))
     checked = [f"{v['format']}: {v['file']}" for v in outcome.result["verification"]]
-    lines = ["", table, "", str(outcome.result["verdict"]), ""]
+    lines = ["", table, "", words.verdict(facts), ""]
     lines += [f"winner   {outcome.path / 'winner'}", f"exported {', '.join(checked)} (checked against PyTorch)"]
     return "\n".join([*lines, f"report   {outcome.report}"])
 

@@ -22,6 +22,16 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def duration(text: str) -> float:
+    """Read a time in hours, minutes and seconds, such as 2h, 30m, 90s or 1h30m, as seconds."""
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text)
+    parts = match.groups() if match else (None,) * 3
+    seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"must be a time such as 2h, 30m, 90s or 1h30m, got {text!r}")
+    return seconds
+
+
 def count(text: str) -> int:
     """Read a count above zero that may end in k, M or G."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kMG]?)", text)

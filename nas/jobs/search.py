@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nas.search.defaults import Wishes
 
 
+_LONG_S = 600  # from here on tenths of minutes are enough to tell a plan
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run left behind.
@@ -58,7 +61,7 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
     if name is not None:
         runs.checked_name(name)
     check_workers(wishes.workers)
-    config = plan(wishes)
+    config = plan(wishes, runs_dir=runs_dir)
     stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
     with run_for(config, runs_dir, name, stem, watch) as run:
         if config.blocks is not None:
@@ -168,6 +171,8 @@ def describe(config: SearchConfig, run: RunDirectory, watch: Watch) -> None:
     if restriction.max_params is not None and config.constraints.params == restriction.max_params:
         watch.say(f"         at most {restriction.max_params:,} weights, which stay on the chip (else give --params)")
     watch.say(f"budget   {budget_text(config)}")
+    for line in plan_lines(config):
+        watch.say(line)
 
 
 def _described(error: OSError) -> str:
@@ -183,6 +188,29 @@ def budget_text(config: SearchConfig) -> str:
     origin = " (derived: give --latency-ms for your own)" if config.derived else ""
     share = "" if config.feasible_share is None else f"; {100 * config.feasible_share:.0f} % of the space is within it"
     return limits + origin + share
+
+
+def plan_lines(config: SearchConfig) -> list[str]:
+    """Return a table of how a budget of time is split, as far as a few timed steps tell; nothing without one."""
+    plan, effort = config.time_plan, config.effort
+    if plan is None:
+        return []
+    pace = plan.pace
+    passes = f"{effort.supernet.epochs} passes, {pace.supernet_epoch_s:.1f} s each"
+    kinds = f"{effort.finalists} + {effort.baselines} known designs"
+    again = f", the best of both {effort.final_seeds} times" if effort.final_seeds > 1 else ""
+    rows = (
+        ("planning", plan.planning_s, "timing a few steps"),
+        ("supernet", plan.supernet_s, passes if pace.supernet_epoch_s else "trained before"),
+        ("search", plan.search_s, f"about {plan.evaluations} candidates, {pace.evaluation_s:.2f} s each"),
+        ("finalists", plan.finalists_s, f"{kinds}, about {effort.finalist.epochs} passes{again}"),
+        ("export", plan.ending_s, "export, check, report"),
+        ("all", plan.total_s, "stages end when their time is over"),
+    )
+    digits = 1 if plan.total_s >= _LONG_S else 2
+    return [f"plan     {'stage':<10}{'minutes':>8}  work"] + [
+        f"         {stage:<10}{seconds / 60:>8.{digits}f}  {work}" for stage, seconds, work in rows
+    ]
 
 
 def existing_run(path: Path) -> Path:

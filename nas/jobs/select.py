@@ -53,6 +53,17 @@ class Contender:
     known: bool
     entry: Mapping[str, Any]
 
+    @property
+    def test_accuracies(self) -> Sequence[float]:
+        """On the test split, one for each training."""
+        each: Sequence[float] = self.entry.get("test_accuracies") or ()
+        return each or ([] if self.test_accuracy is None else [self.test_accuracy])
+
+    @property
+    def right(self) -> Sequence[float]:
+        """Not kept: which test images were told right."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

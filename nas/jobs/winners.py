@@ -9,21 +9,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nas import runs, schema, torch_compat
 from nas.errors import NasError, UserError
 from nas.runs import RunDirectory
 from nas.search.config import read_config
 from nas.search.objective import Constraints
-from nas.search.verdict import verdict
+from nas.search.verdict import best_known, verdict
 
 if TYPE_CHECKING:
     from torch import nn
 
     from nas.jobs.select import Selection
     from nas.search.config import SearchConfig
-    from nas.search.verdict import Trained
     from nas.search.watch import Watch
     from nas.space.architecture import Architecture
 
@@ -132,7 +131,7 @@ def _document(result: dict[str, Any], selection: Selection, config: SearchConfig
     target = load_target(config.target)
     chosen = selection.winner
     estimate = target.estimate(_architecture(Path(runs.RESULT), chosen.entry))
-    compared = (chosen, list(selection.within))  # trained ones alone: all have a test accuracy
+    rival = best_known(selection.within, rule=selection.select, accuracy_slack=selection.accuracy_slack)
     earlier = [told for told in history if told["winner"]["digest"] == chosen.digest]
     changed = {
         **result,
@@ -142,7 +141,7 @@ def _document(result: dict[str, Any], selection: Selection, config: SearchConfig
         "winner": winner_entry(chosen.entry, estimate),
         "front": [_judged(entry, selection) for entry in result["front"]],
         "baselines": [_judged(entry, selection) for entry in result["baselines"]],
-        "verdict": verdict(*cast("tuple[Trained, list[Trained]]", compared), result["test_images"]),
+        "verdict": schema.to_dict(verdict(chosen, rival, result["test_images"])),
         "verification": earlier[-1]["verification"] if earlier else [],
     }
     changed["winner"]["feasible"] = True

@@ -18,7 +18,9 @@ class NetworkFacts:
     Attributes:
         latency_interval_ms: where the true latency is expected, if the target's profile says so.
         search_accuracy: on the split held out of training; what the search compared.
-        test_accuracy: on the test split; only finalists and baselines have one.
+        test_accuracy: on the test split, mean over trainings; only finalists and baselines have one.
+        test_accuracies: of each training.
+        search_accuracies: of each training, on the search split.
         accuracy_per_gmac: percentage points of accuracy per 10^9 multiply-adds.
         feasible: whether it is within the budget.
     """
@@ -35,6 +37,8 @@ class NetworkFacts:
     test_accuracy: float | None
     accuracy_per_gmac: float | None
     feasible: bool
+    test_accuracies: tuple[float, ...] = ()
+    search_accuracies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,12 @@ def run_facts(documents: Documents) -> RunFacts:
 
 
 def best_baseline(run: RunFacts) -> NetworkFacts | None:
-    """Return the feasible baseline with the best accuracy (test accuracy, if every one has it)."""
+    """Return the baseline of the verdict, else the feasible one with the best accuracy (test, if every one has it)."""
+    verdict = run.result.get("verdict")
+    against = verdict.get("against") if isinstance(verdict, Mapping) else None
+    named = next((n for n in run.networks if n.role == "baseline" and n.name == against), None)
+    if named is not None:
+        return named
     feasible = [n for n in run.networks if n.role == "baseline" and n.feasible]
     tested = all(n.test_accuracy is not None for n in feasible)
     return max(feasible, key=lambda n: (n.test_accuracy if tested else n.search_accuracy) or 0.0, default=None)
@@ -151,6 +160,8 @@ def _network(entry: Mapping[str, Any], role: Role) -> NetworkFacts:
         test_accuracy=entry.get("test_accuracy"),
         accuracy_per_gmac=entry.get("accuracy_per_gmac"),
         feasible=bool(entry.get("feasible", True)),
+        test_accuracies=tuple(entry.get("test_accuracies") or ()),
+        search_accuracies=tuple(entry.get("search_accuracies") or ()),
     )
 
 

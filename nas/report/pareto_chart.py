@@ -38,12 +38,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A network with a name."""
+    """A network with a name; its spread is the least and greatest accuracy of several trainings."""
 
     kind: Literal["winner", "seed", "baseline"]
     name: str
     feasible: bool
     point: Point
+    spread: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def draw_pareto(data: ParetoData, width: float, *, tooltips: bool = True) -> Mar
         _draw_untrained(data, axes),
         _draw_front(data, axes),
         _draw_points(data.points, seen, tooltips),
+        *(_draw_spread(m, axes) for m in data.markers),
         *(_draw_marker(m, axes.x(m.point.x), axes.y(m.point.y)) for m in reversed(data.markers)),
         _draw_names(data, axes, seen),
         label=f"Search accuracy against {_TITLES[data.measure]}",
@@ -141,7 +143,7 @@ def _markers(run: RunFacts, measure: Measure) -> tuple[Marker, ...]:
         point = _network_point(network, measure)
         if point is not None and network.role in ("winner", "baseline"):
             kind: Literal["winner", "baseline"] = "winner" if network.role == "winner" else "baseline"
-            found.append(Marker(kind, network.name, network.feasible, point))
+            found.append(Marker(kind, network.name, network.feasible, point, _spread(network)))
             named |= {network.digest, network.name}
     for candidate in run.candidates:
         point = _candidate_point(candidate, measure)
@@ -151,13 +153,19 @@ def _markers(run: RunFacts, measure: Measure) -> tuple[Marker, ...]:
     return tuple(found)
 
 
+def _spread(network: NetworkFacts) -> tuple[float, float] | None:
+    each = network.search_accuracies
+    return (100 * min(each), 100 * max(each)) if len(each) > 1 else None
+
+
 def _axes(data: ParetoData, area: Box) -> Axes:
     points = [*data.points, *(m.point for m in data.markers)]
     across = [p.x for p in points] + ([] if data.budget is None else [data.budget])
     reach = _UNTRAINED_REACH * max(across, default=math.inf)
     across += [x for x in data.untrained if not points or x <= reach]
     x = fit(across, area.left, area.right, may_log=True)
-    y = fit([p.y for p in points] or [0.0, 100.0], area.bottom, area.top)
+    up = [p.y for p in points] + [end for m in data.markers for end in m.spread or ()]
+    y = fit(up or [0.0, 100.0], area.bottom, area.top)
     capped = Scale(y.low, min(y.high, 101.0), y.start, y.stop)
     return Axes(area, x, capped, _TITLES[data.measure], "search accuracy (%)")
 
@@ -215,6 +223,14 @@ def _draw_points(points: Sequence[Point], places: Sequence[tuple[float, float]],
             for i in thinned(places, 2.5, MOST_POINTS)
         )
     )
+
+
+def _draw_spread(marker: Marker, axes: Axes) -> Markup:
+    if marker.spread is None:
+        return Markup("")
+    x, low, high = axes.x(marker.point.x), axes.y(marker.spread[0]), axes.y(marker.spread[1])
+    path = f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8"
+    return element("path", d=path, class_=f"spread {marker.kind}")
 
 
 def _draw_marker(marker: Marker, x: float, y: float) -> Markup:

@@ -5,6 +5,7 @@ Columns of numbers share one unit, which stands in the header, and one number of
 
 from __future__ import annotations
 
+import statistics
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def networks_table(networks: Sequence[NetworkFacts]) -> Table:
     """Tabulate networks: accuracy, cost and accuracy per GMAC."""
     columns = (
         _share("search accuracy (%)", [n.search_accuracy for n in networks]),
-        _share("test accuracy (%)", [n.test_accuracy for n in networks]),
+        ("test accuracy (%)", [_with_spread(n.test_accuracy, n.test_accuracies) for n in networks]),
         _scaled("accuracy per GMAC", [n.accuracy_per_gmac for n in networks], ((1.0, "points"),)),
         _scaled("MACs", [n.macs for n in networks], _COUNTS),
         _scaled("est. latency", [n.latency_ms for n in networks], ((1.0, "ms"),)),
@@ -108,6 +109,13 @@ _BYTES = ((2.0**20, "MiB"), (2.0**10, "KiB"))
 
 def _share(header: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
     return header, _written(values, lambda value: f"{100 * value:.1f}")
+
+
+def _with_spread(value: float | None, each: Sequence[float]) -> str:
+    """Write a mean with the standard deviation over trainings, where there were several."""
+    if value is None:
+        return NOTHING
+    return f"{100 * value:.1f}" + (f" ± {100 * statistics.stdev(each):.1f}" if len(each) > 1 else "")
 
 
 def _scaled(header: str, values: Sequence[float | None], units: Sequence[tuple[float, str]]) -> tuple[str, list[str]]:

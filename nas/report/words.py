@@ -47,9 +47,11 @@ def heading(run: RunFacts) -> str:
 
 def verdict(run: RunFacts) -> str:
     """Return the run's verdict, or say that nothing fits."""
+    found = run.result.get("verdict")
+    text = str(found["text"]) if isinstance(found, Mapping) else str(found or "")  # earlier runs have the words alone
     if run.winner is None:
-        return run.text("verdict") or "No network within the budget was found."
-    return run.text("verdict") or f"The winner is {run.winner.name}."
+        return text or "No network within the budget was found."
+    return text or f"The winner is {run.winner.name}."
 
 
 def limits(run: RunFacts) -> str:
@@ -119,7 +121,8 @@ def networks_note(run: RunFacts, shown: int) -> str:
     more = f" {left_out} more members of the front are in result.json." if left_out else ""
     return (
         "Search accuracy is measured on a split held out of training and compares candidates. Test accuracy "
-        "is measured once, after final training, for finalists and baselines only. Accuracy per GMAC is "
+        "is measured after final training, for finalists and baselines only; ± is the standard deviation over "
+        "trainings, where there were several. Accuracy per GMAC is "
         "percentage points of accuracy per 10⁹ multiply-adds." + more
     )
 

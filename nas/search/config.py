@@ -14,6 +14,7 @@ from nas.search.evaluators.contract import Order
 from nas.search.latency_check import MeasureOrder
 from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
+from nas.search.time_budget import TimePlan
 from nas.training.device import CPU
 from nas.training.recipe import Recipe
 
@@ -30,6 +31,7 @@ class Effort:
         baselines: known designs that are trained beside them.
         candidate: how each candidate is trained, where the evaluator does that.
         rungs: how often the best third of those is trained anew, three times as long.
+        final_seeds: trainings of the winner and of the best known design.
     """
 
     supernet: Recipe
@@ -39,9 +41,10 @@ class Effort:
     baselines: int = 2
     candidate: Recipe | None = None
     rungs: int = 1
+    final_seeds: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("evaluations", "finalists"):
+        for name in ("evaluations", "finalists", "final_seeds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("baselines", "rungs"):
@@ -105,6 +108,7 @@ class SearchConfig:
         warm_start: the checkpoint of timm's that the supernet starts from; None starts from random weights.
         blocks: digest of the file of block families that lies in the run as ``blocks.py``; None if there is none.
         specialised_from: the run whose candidates and supernet this one took over; None if it began with nothing.
+        time_plan: how a budget of time is split over the stages; None searches as long as the efforts take.
     """
 
     target: str
@@ -126,6 +130,7 @@ class SearchConfig:
     measure: MeasureOrder | None = None
     blocks: str | None = None
     specialised_from: str | None = None
+    time_plan: TimePlan | None = None
 
     @property
     def root(self) -> Path | None:

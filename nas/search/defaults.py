@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from nas.search.evaluators import DEFAULT as DEFAULT_EVALUATOR
 from nas.search.evaluators import Order, kind_of, listed_architectures, read_order
 from nas.search.latency_check import MeasureOrder, require_measurable
 from nas.search.objective import RULES, Constraints
-from nas.search.samplers import SAMPLERS
+from nas.search.samplers import DEFAULT, SAMPLERS
 from nas.search.study import Study
 from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
+from nas.search.timing import timed
 from nas.space.space import SearchSpace, load_space
 from nas.training.recipe import Recipe, default_recipe
 
@@ -43,6 +45,8 @@ class Wishes:
         blocks: path of a file that defines block families of the user's own.
         evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
+        final_seeds: trainings of the winner and of the best known design.
+        time_budget_s: how long the whole search may take; evaluations and epochs that are given are then upper limits.
     """
 
     target: str
@@ -61,6 +65,8 @@ class Wishes:
     supernet_epochs: int | None = None
     finalist_epochs: int | None = None
     candidate_epochs: int | None = None
+    final_seeds: int | None = None
+    time_budget_s: float | None = None
     workers: Workers = Workers()
     formats: tuple[str, ...] = ("onnx",)
     warm_start: str | None = None
@@ -77,14 +83,19 @@ class Wishes:
             raise UserError(f"seed must be a whole number from 0 to {MAX_SEED}, got {self.seed}")
 
 
-def plan(wishes: Wishes) -> SearchConfig:
+def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
     """Fill in everything that was left open.
+
+    Args:
+        wishes: what the user asked for.
+        runs_dir: where supernets that were trained before lie.
 
     Raises:
         UserError: if something named does not exist, or nothing of the space is left on the target.
         InfeasibleError: if no architecture keeps the constraints.
     """
     order = _evaluator(wishes)
+    started = time.monotonic()
     blocks = None if wishes.blocks is None else load_blocks(Path(wishes.blocks))
     target = load_target(wishes.target)
     if wishes.measure is not None:
@@ -110,7 +121,7 @@ def plan(wishes: Wishes) -> SearchConfig:
     Study(
         left, constraints, target.metrics, sampler_name="random", seed=wishes.seed, seeds=where.seeds, only=only
     ).ask()
-    return SearchConfig(
+    config = SearchConfig(
         target=absolute_yaml(wishes.target),
         space=absolute_yaml(name),
         data=spec,
@@ -128,8 +139,11 @@ def plan(wishes: Wishes) -> SearchConfig:
         warm_start=warm_start,
         measure=wishes.measure,
         blocks=None if blocks is None else blocks.digest,
-        **({"sampler": wishes.sampler} if wishes.sampler else {}),
+        sampler=wishes.sampler or DEFAULT,
     )
+    if wishes.time_budget_s is None:
+        return config
+    return timed(config, wishes, where, data, runs_dir, started)
 
 
 def _evaluator(wishes: Wishes) -> Order:
@@ -166,15 +180,15 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
     batch_size = 32 if small else 128
     supernet = Recipe(epochs=16, batch_size=batch_size, lr=1e-2, seed=wishes.seed)
     finalist = Recipe(epochs=6, batch_size=2 * batch_size, lr=2e-3, seed=wishes.seed)
-    chosen = Effort(supernet=supernet, finalist=finalist)
+    chosen = Effort(supernet=supernet, finalist=finalist, final_seeds=3 if small else 1)
     order = read_order(wishes.evaluator)
     if not kind_of(order).needs_supernet:  # then finalists inherit nothing, and need a whole training
-        chosen = replace(chosen, finalist=default_recipe(data, seed=wishes.seed))
+        chosen = replace(chosen, finalist=default_recipe(data, seed=wishes.seed), final_seeds=1)
     if order.name == "train":
         chosen = replace(chosen, candidate=replace(chosen.finalist, epochs=_CANDIDATE_EPOCHS, ema_decay=None))
     if wishes.smoke:
         chosen = _smoke(chosen)
-    changes: dict[str, Any] = {"evaluations": wishes.evaluations, "finalists": wishes.finalists}
+    changes: dict[str, Any] = {name: getattr(wishes, name) for name in ("evaluations", "finalists", "final_seeds")}
     if wishes.supernet_epochs is not None:
         changes["supernet"] = _epochs(chosen.supernet, wishes.supernet_epochs, "--supernet-epochs")
     if wishes.candidate_epochs is not None and chosen.candidate is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nas import runs
 from nas.artefacts import save_winner
-from nas.data import ImageData, load_data
+from nas.data import load_data
 from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError
 from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
@@ -23,10 +23,10 @@ from nas.search.cluster import INLINE, LOCAL
 from nas.search.config import SearchConfig, Workers
 from nas.search.evaluators import Setting, evaluator_spec, kind_of, listed_architectures
 from nas.search.executor import Executor, OnResult
-from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
+from nas.search.final_stage import choose, train_finalists
+from nas.search.finalists import Finalist
 from nas.search.inline import InlineExecutor
 from nas.search.measured_finalists import measured_finalists
-from nas.search.objective import feasible, select
 from nas.search.objective import front as front_of
 from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
@@ -35,6 +35,7 @@ from nas.search.stopping import stopping
 from nas.search.study import Study
 from nas.search.supernets import own_blocks, trained_supernet
 from nas.search.target import Field, Target, load_target, search_field
+from nas.search.time_budget import TimeLeft, time_left
 from nas.search.watch import Watch
 from nas.space.space import load_space
 from nas.training.device import resolve
@@ -42,6 +43,8 @@ from nas.training.threads import suited_threads
 
 if TYPE_CHECKING:
     from nas.model.supernet import Supernet
+
+_LEAST_EVALUATIONS = 8  # are scored even if a budget of time is over
 
 
 class InterruptedRunError(NasError):
@@ -79,7 +82,7 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
         InterruptedRunError: if Ctrl-C ended it; the same call continues.
         UserError: if something the configuration names is wrong.
     """
-    clock, device = Clock(), resolve(config.workers.device)
+    clock, device, left = Clock(), resolve(config.workers.device), time_left(config.time_plan, run)
     target, space = load_target(config.target), load_space(config.space)
     data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
     where = search_field(space.for_classes(data.num_classes), target)
@@ -96,25 +99,27 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
                 warm_start=config.warm_start,
                 device=device,
                 processes=config.workers.train_processes,
+                run=run.path,
+                time_share=None if left is None else left.supernet_share,
             )
         watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
     else:
         watch.say(f"evaluator {config.evaluator}: no supernet; finalists are trained from scratch")
     setting = _setting(config, where, weights)
     with clock.stage("search"), suited_threads(data.resolution):
-        study = _explore(config, run, where, target, setting, watch)
+        study = _explore(config, run, where, target, setting, watch, left)
     watch.say(_explored_text(study, clock))
     front = study.front()
     if config.effort.candidate is not None and config.effort.rungs:
         with clock.stage("rungs"), suited_threads(data.resolution):
             front = _climb(config, run, study, setting, watch)
     with clock.stage("finalists"), suited_threads(data.resolution):
-        finalists = _train_finalists(config, run, study, front, supernet, data, watch)
+        finalists = train_finalists(config, run, study, front, supernet, data, watch, left)
     judged = finalists
     if config.measure is not None:
         with clock.stage("measuring"), suited_threads(data.resolution):
             judged = measured_finalists(finalists, target, config.measure, run, watch)
-    winner = finalists[_choose(judged, config)]
+    winner = finalists[choose(judged, config)]
     watch.say(_trained_text(finalists, winner, clock))
     if not kind_of(config.evaluator).gives_accuracy:  # what was not trained has a rank, and no accuracy to be shown
         trained = {f.candidate.digest for f in finalists}
@@ -143,7 +148,13 @@ def proposal_lag(workers: Workers) -> int | None:
 
 
 def _explore(
-    config: SearchConfig, run: RunDirectory, where: Field, target: Target, setting: Setting, watch: Watch
+    config: SearchConfig,
+    run: RunDirectory,
+    where: Field,
+    target: Target,
+    setting: Setting,
+    watch: Watch,
+    left: TimeLeft | None,
 ) -> Study:
     """Score candidates until the study holds as many as wanted."""
     study = Study(
@@ -158,6 +169,10 @@ def _explore(
         only=listed_architectures(config.evaluator, where),
     )
     wanted = config.effort.evaluations
+    expected = wanted if config.time_plan is None else config.time_plan.evaluations
+
+    def over() -> bool:
+        return left is not None and left.search_is_over() and study.counts.evaluated >= _LEAST_EVALUATIONS
 
     def told(candidate: Candidate) -> None:
         counts = study.counts
@@ -166,14 +181,16 @@ def _explore(
         note = f"best {figure}, {counts.infeasible} over budget"
         if candidate.state == "failed":
             watch.say(f"candidate {candidate.number} failed: {candidate.error}")
-        watch.progress("search", counts.evaluated + counts.failed, wanted, note)
+        done = counts.evaluated + counts.failed
+        watch.progress("search", done, max(done, expected), note)
 
     spec = evaluator_spec(config.evaluator, setting)
-    watch.progress("search", study.counts.evaluated, wanted, "starting workers")
-    if study.counts.evaluated + study.counts.failed >= wanted:  # starting workers takes longer than all that is left
+    watch.progress("search", study.counts.evaluated, expected, "starting workers")
+    if study.counts.evaluated + study.counts.failed >= wanted or over():
+        # Starting workers takes longer than all that is left.
         return study
     with stopping(watch.say) as asked:
-        outcome = executor(config.workers).run(study, spec, wanted, told, asked)
+        outcome = executor(config.workers).run(study, spec, wanted, told, lambda: asked() or over())
     if asked():
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
     if outcome == "exhausted":
@@ -211,35 +228,6 @@ def _climb(config: SearchConfig, run: RunDirectory, study: Study, setting: Setti
     if asked():
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
     return [best[i] for i in front_of([c.metrics for c in best])]
-
-
-def _train_finalists(
-    config: SearchConfig,
-    run: RunDirectory,
-    study: Study,
-    front: Sequence[Candidate],
-    supernet: Supernet | None,
-    data: ImageData,
-    watch: Watch,
-) -> list[Finalist]:
-    effort = config.effort
-    # A rank says nothing of how many points a candidate is behind the best.
-    slack = config.accuracy_slack if kind_of(config.evaluator).gives_accuracy else 0.25
-    chosen = choose_finalists(front, effort.finalists, slack)
-    taken = {c.digest for c in chosen}
-    chosen += [c for c in choose_baselines(study.candidates, effort.baselines) if c.digest not in taken]
-    device = resolve(config.workers.device)
-    training = FinalTraining(supernet, data, effort.finalist, folder=run.file("finalists"), watch=watch, device=device)
-    return [
-        training.train(candidate, name=finalist_name(candidate, i + 1), number=i, total=len(chosen))
-        for i, candidate in enumerate(chosen)
-    ]
-
-
-def _choose(finalists: Sequence[Finalist], config: SearchConfig) -> int:
-    """Return the index of the winner: by the rule, among those that keep the limits (all, if measured none does)."""
-    within = [i for i, f in enumerate(finalists) if feasible(f.metrics, config.constraints)] or range(len(finalists))
-    return within[select([finalists[i] for i in within], config.select, config.accuracy_slack)]
 
 
 def _explored_text(study: Study, clock: Clock) -> str:

@@ -1,23 +1,28 @@
-"""The finalists: a few of the front and the best known designs, trained further and scored once on the test split."""
+"""The finalists: a few of the front and the best known designs, trained further and scored on the test split.
+
+All start from the weights that they inherit, and are trained by one recipe. The winner and its best rival may be
+trained several times, with other orders of the images: their accuracies then have a spread.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from nas.data import ImageData
 from nas.data.batches import EvaluationBatches
 from nas.model.network import build
 from nas.search.candidate import Candidate
-from nas.search.objective import Metrics
+from nas.search.objective import Metrics, select
 from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit
 from nas.search.watch import Watch
 from nas.training.device import placed
 from nas.training.loop import Callbacks, Progress
 from nas.training.recipe import Recipe
-from nas.training.train import evaluate, train
+from nas.training.train import evaluate, right_answers, train
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +35,24 @@ _WIDER_SLACK = 2.0  # finalists may lie this many slacks below the best: inherit
 _SEED = "seed:"
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What one training came to.
+
+    Attributes:
+        search_accuracy: on the search split.
+        right: for each test image, in order, whether it was told right.
+    """
+
+    search_accuracy: float
+    right: tuple[bool, ...]
+
+    @property
+    def test_accuracy(self) -> float:
+        """On the test split."""
+        return fmean(self.right)
+
+
 @dataclass(frozen=True)
 class Finalist:
     """A candidate after its own training.
@@ -37,23 +60,38 @@ class Finalist:
     Attributes:
         name: of a known design, or ``finalist-<n>``.
         candidate: as the search saw it, with its inherited accuracy.
-        metrics: with the accuracy on the search split after its own training.
-        test_accuracy: on the test split.
-        network: trained, in eval mode, on the CPU.
+        metrics: with the accuracy on the search split after its first training.
+        network: as its first training left it, in eval mode, on the CPU.
         known: whether it is a known design (a baseline).
+        trainings: what each of its trainings came to.
     """
 
     name: str
     candidate: Candidate
     metrics: Metrics
-    test_accuracy: float
     network: nn.Module
     known: bool
+    trainings: tuple[Training, ...]
 
     @property
     def architecture(self) -> Architecture:
         """What was trained."""
         return self.candidate.architecture
+
+    @property
+    def test_accuracies(self) -> tuple[float, ...]:
+        """On the test split, of each training."""
+        return tuple(t.test_accuracy for t in self.trainings)
+
+    @property
+    def test_accuracy(self) -> float:
+        """On the test split, mean over the trainings."""
+        return fmean(self.test_accuracies)
+
+    @property
+    def right(self) -> tuple[float, ...]:
+        """For each test image the share of trainings that were right about it."""
+        return tuple(fmean(outcomes) for outcomes in zip(*(t.right for t in self.trainings), strict=True))
 
 
 def choose_finalists(front: Sequence[Candidate], count: int, slack: float) -> list[Candidate]:
@@ -67,10 +105,14 @@ def choose_finalists(front: Sequence[Candidate], count: int, slack: float) -> li
     return [near[round(i * (len(near) - 1) / (count - 1))] for i in range(count)]
 
 
-def choose_baselines(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
-    """Return the most accurate known designs that were evaluated."""
+def choose_baselines(candidates: Sequence[Candidate], count: int, *, rule: str, slack: float) -> list[Candidate]:
+    """Return known designs that were evaluated: the one that the rule would take, then the most accurate ones."""
     known = [c for c in candidates if c.source.startswith(_SEED) and c.state == "complete"]
-    return sorted(known, key=lambda c: (-_accuracy(c), c.metrics.macs))[:count]
+    if not known or count < 1:
+        return []
+    favourite = known[select(known, rule, slack)]
+    others = sorted((c for c in known if c is not favourite), key=lambda c: (-_accuracy(c), c.metrics.macs))
+    return [favourite, *others][:count]
 
 
 class RememberedTeacher:
@@ -102,6 +144,15 @@ class FinalTraining:
     """Trains finalists from inherited weights on the same batches, distilled from the supernet's largest subnet.
 
     Without a supernet they start from random weights and have no teacher.
+
+    Args:
+        supernet: gives the weights and the teacher.
+        data: what to train on.
+        recipe: how every one is trained.
+        folder: where the states of trainings are kept.
+        watch: hears of progress.
+        device: where to train.
+        total: how many trainings there will be.
     """
 
     def __init__(
@@ -113,6 +164,7 @@ class FinalTraining:
         folder: Path,
         watch: Watch,
         device: torch.device,
+        total: int,
     ) -> None:
         self._supernet = supernet
         self._device = device
@@ -120,48 +172,74 @@ class FinalTraining:
         self._recipe = recipe
         self._folder = folder
         self._watch = watch
+        self._total = total
+        self._done = 0
         self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
         self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}
-        self._teacher: RememberedTeacher | None = None
+        self._largest: nn.Module | None = None
         if supernet is not None:
             largest = supernet.space.largest()
-            inherited = inherit(supernet, largest, self._calibration)
-            self._teacher = RememberedTeacher(at_resolution(inherited, largest).eval())
+            self._largest = at_resolution(inherit(supernet, largest, self._calibration), largest).eval()
+        self._teachers: dict[int, RememberedTeacher] = {}
 
-    def train(self, candidate: Candidate, *, name: str, number: int, total: int) -> Finalist:
+    def train(self, candidate: Candidate, *, name: str) -> Finalist:
         """Train one finalist and score it; continues where an earlier, killed training of it stopped."""
+        network, training = self._train(candidate, name, 0)
+        return Finalist(
+            name=name,
+            candidate=candidate,
+            metrics=replace(candidate.metrics, accuracy=training.search_accuracy),
+            network=network,
+            known=candidate.source.startswith(_SEED),
+            trainings=(training,),
+        )
+
+    def train_again(self, finalist: Finalist) -> Finalist:
+        """Train a finalist once more, with another seed, and return it with that training added."""
+        _, training = self._train(finalist.candidate, finalist.name, len(finalist.trainings))
+        return replace(finalist, trainings=(*finalist.trainings, training))
+
+    def _train(self, candidate: Candidate, name: str, number: int) -> tuple[nn.Module, Training]:
+        """Train a candidate for the `number`-th time."""
         architecture = candidate.architecture
-        network = self._start(architecture)
+        recipe = replace(self._recipe, seed=self._recipe.seed + number)
+        network = self._start(architecture, recipe.seed)
         sized = at_resolution(network, architecture)
 
         def progress(at: Progress) -> None:
-            done = number + at.step / at.steps
-            self._watch.progress("finalists", done, total, f"{name}: loss {at.metrics['loss']:.2f}")
+            done = self._done + at.step / at.steps
+            self._watch.progress("finalists", done, self._total, f"{name}: loss {at.metrics['loss']:.2f}")
 
         self._folder.mkdir(parents=True, exist_ok=True)
         train(
             sized,
             self._data,
-            self._recipe,
-            teacher=self._teacher,
+            recipe,
+            teacher=self._teacher(number),
             callbacks=Callbacks(progress=progress),
-            checkpoint=self._folder / f"{candidate.digest}.state",
+            checkpoint=self._folder / state_file(candidate.digest, number),
         )
-        accuracies = {name: evaluate(sized, split) for name, split in self._splits.items()}
-        return Finalist(
-            name=name,
-            candidate=candidate,
-            metrics=replace(candidate.metrics, accuracy=accuracies["search"]),
-            test_accuracy=accuracies["test"],
-            network=network.cpu().eval(),
-            known=candidate.source.startswith(_SEED),
-        )
+        self._done += 1
+        right = tuple(right_answers(sized, self._splits["test"]).tolist())
+        training = Training(evaluate(sized, self._splits["search"]), right)
+        return network.cpu().eval(), training
 
-    def _start(self, architecture: Architecture) -> nn.Sequential:
+    def _start(self, architecture: Architecture, seed: int) -> nn.Sequential:
         """Return the network that training begins with."""
         if self._supernet is None:
-            return placed(build(architecture, seed=self._recipe.seed), self._device)
+            return placed(build(architecture, seed=seed), self._device)
         return inherit(self._supernet, architecture, self._calibration)
+
+    def _teacher(self, number: int) -> RememberedTeacher | None:
+        """Return the teacher of every network's `number`-th training: they see the same images at the same step."""
+        if self._largest is None:
+            return None
+        return self._teachers.setdefault(number, RememberedTeacher(self._largest))
+
+
+def state_file(digest: str, number: int = 0) -> str:
+    """Return the name of the file that holds the state of a network's training, the `number`-th one."""
+    return f"{digest}-{number}.state" if number else f"{digest}.state"
 
 
 def finalist_name(candidate: Candidate, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nas import schema
 from nas.runs import versions
@@ -16,7 +16,7 @@ from nas.search.objective import Metrics, feasible
 from nas.search.rungs import REDUCTION
 from nas.search.study import Counts
 from nas.search.target import Target
-from nas.search.verdict import verdict
+from nas.search.verdict import best_known, verdict
 
 if TYPE_CHECKING:
     from nas.hardware.predictor import LatencyEstimate
@@ -85,11 +85,17 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
             "note": evidence.note,
             **(schema.to_dict(evidence.errors) if evidence.errors else {}),
         },
-        "verdict": verdict(found.winner, found.finalists, found.test_images),
+        "verdict": schema.to_dict(verdict(found.winner, _rival(found, config), found.test_images)),
         "test_images": found.test_images,
         "counts": schema.to_dict(found.counts),
         "seconds": {name: round(seconds, 2) for name, seconds in found.seconds.items()},
     }
+
+
+def _rival(found: Found, config: SearchConfig) -> Finalist | None:
+    within = [f for f in found.finalists if feasible(f.metrics, config.constraints)]
+    rival = best_known(within, rule=config.select, accuracy_slack=config.accuracy_slack)
+    return cast("Finalist | None", rival)
 
 
 def winner_entry(entry: Mapping[str, Any], estimate: LatencyEstimate) -> dict[str, Any]:
@@ -110,6 +116,8 @@ def _finalist(finalist: Finalist, target: Target, config: SearchConfig) -> dict[
         **figures,
         **_scored(finalist.candidate, config),
         "test_accuracy": finalist.test_accuracy,
+        "test_accuracies": list(finalist.test_accuracies),
+        "search_accuracies": [t.search_accuracy for t in finalist.trainings],
         "feasible": feasible(finalist.metrics, config.constraints),
     }
 

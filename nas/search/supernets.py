@@ -1,12 +1,14 @@
 """Trained supernets, kept by content: the same space, data, recipe and seed are trained once.
 
-A training that was killed goes on after its last whole epoch.
+A training that was killed goes on after its last whole epoch. One that had no time for its whole recipe is kept in its
+run alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from nas.training.recipe import Recipe
 from nas.training.supernet import train_supernet
 
 FOLDER = ".supernets"
+OWN = "supernet.safetensors"  # in a run whose time was over before its supernet's recipe was
 _FORMAT = 1  # raise it when equal keys would no longer mean equal weights
 
 
@@ -44,6 +47,8 @@ def trained_supernet(
     warm_start: WarmStart | None = None,
     device: torch.device,
     processes: int = 1,
+    run: Path | None = None,
+    time_share: Callable[[], float] | None = None,
 ) -> tuple[Supernet, Path]:
     """Return the supernet of a space trained on a data set, and the file of its weights.
 
@@ -56,13 +61,17 @@ def trained_supernet(
         warm_start: the checkpoint that it starts from, with its digest; None starts from random weights.
         device: where it is trained, and where it is when this returns.
         processes: how many train it together.
+        run: the run that it is for, whose own supernet is taken if there is one.
+        time_share: how much of the time allowed is used; at 1 training ends early, and the supernet is kept in the run.
 
     Raises:
         NasError: if one of several processes ends early.
         UserError: if the checkpoint cannot be read, has changed, or is of no point of the space.
     """
     supernet = Supernet(space, seed=recipe.seed)
-    weights = runs_dir / FOLDER / f"{supernet_key(space, data, recipe, warm_start, processes)}.safetensors"
+    weights = stored_supernet(
+        space, data, recipe, runs_dir=runs_dir, warm_start=warm_start, processes=processes, run=run
+    )
     if weights.is_file():
         load_supernet(supernet, weights)
         watch.say(f"supernet trained before: {weights}")
@@ -78,11 +87,31 @@ def trained_supernet(
 
     placed(supernet, device)
     work, blocks = _HelpTraining(space, data, recipe, unfinished), own_blocks(space)
+    hooks = Callbacks(progress, time_share=time_share)
     with helped(work, processes, device, blocks=blocks) as group:
-        train_supernet(supernet, data, recipe, callbacks=Callbacks(progress), checkpoint=unfinished, group=group)
+        result = train_supernet(supernet, data, recipe, callbacks=hooks, checkpoint=unfinished, group=group)
+    if result.stopped and run is not None:
+        watch.say(f"supernet stopped after {len(result.history)} whole passes of {recipe.epochs}: its time is over")
+        weights = run / OWN
     _save(supernet, weights)
     unfinished.unlink(missing_ok=True)
     return supernet, weights
+
+
+def stored_supernet(
+    space: SearchSpace,
+    data: ImageData,
+    recipe: Recipe,
+    *,
+    runs_dir: Path,
+    warm_start: WarmStart | None = None,
+    processes: int = 1,
+    run: Path | None = None,
+) -> Path:
+    """Return the file of a trained supernet, whether it is there or not: the run's own if it has one."""
+    if run is not None and (run / OWN).is_file():
+        return run / OWN
+    return runs_dir / FOLDER / f"{supernet_key(space, data, recipe, warm_start, processes)}.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

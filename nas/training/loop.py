@@ -99,11 +99,14 @@ class Callbacks:
         progress: called after every step.
         on_epoch: called after every epoch with its number from 1 and its mean metrics.
         should_stop: asked before every step; True ends the training.
+        time_share: tells how much of the time allowed is used. The learning rate falls with it where steps are slower
+            than planned, and at 1 the training ends.
     """
 
     progress: Callable[[Progress], None] | None = None
     on_epoch: Callable[[int, Mapping[str, float]], None] | None = None
     should_stop: Callable[[], bool] | None = None
+    time_share: Callable[[], float] | None = None
 
 
 def fit(
@@ -204,14 +207,20 @@ class _Run:
         return True
 
     def _should_stop(self) -> bool:
-        asked = self.callbacks.should_stop
-        return self.group.any(asked is not None and asked())
+        asked, time_share = self.callbacks.should_stop, self.callbacks.time_share
+        over = time_share is not None and time_share() >= 1
+        return self.group.any(over or (asked is not None and asked()))
+
+    def _position(self, number: int) -> int:
+        """Return the step of the schedule: the training's own, or a later one where time runs faster than steps."""
+        share = self.callbacks.time_share
+        return number if share is None else max(number, min(self.steps, int(share() * self.steps)))
 
     def _step(self, step: Step, images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
         recipe, group = self.recipe, self.group
         images, labels, count = group.share(images), group.share(labels), len(images)
         share = len(images) / count
-        factor = lr_factor(number, self.steps, round(recipe.warmup_fraction * self.steps))
+        factor = lr_factor(self._position(number), self.steps, round(recipe.warmup_fraction * self.steps))
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = recipe.lr * factor
         self.optimizer.zero_grad(set_to_none=True)

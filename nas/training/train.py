@@ -100,6 +100,15 @@ def _accuracy(network: Forward, batches: Iterable[Batch], device: torch.device) 
     return right / count
 
 
+@torch.inference_mode()
+def right_answers(network: nn.Module, batches: Iterable[Batch]) -> Tensor:
+    """Return for each image, in the order of the batches, whether its class was told right: bool, (N,)."""
+    network.eval()
+    device = device_of(network)
+    found = [network(images_to(x, device)).argmax(dim=1) == labels.to(device) for x, labels in batches]
+    return torch.cat(found).cpu()
+
+
 @torch.no_grad()
 def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Batch], *, max_batches: int) -> None:
     """Replace the statistics of every batch norm by averages over a few batches; end in eval mode.

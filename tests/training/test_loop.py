@@ -232,3 +232,29 @@ def test_seconds_are_measured() -> None:
     module = line()
     hooks = Callbacks(progress=lambda _: time.sleep(0.001))
     assert fit(module, Regression(module), Points(), RECIPE, callbacks=hooks).seconds >= 0.012
+
+
+def test_time_that_runs_faster_than_steps_lowers_the_rate_and_ends_the_training_well() -> None:
+    rates: list[float] = []
+    shares = iter([0.0, 0.1, 0.5, 0.9, 0.95, 0.99, 1.0])
+    now = [0.0]
+
+    def share() -> float:
+        return now[0]
+
+    class Noting(Regression):
+        def __call__(self, images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
+            now[0] = next(shares)
+            return super().__call__(images, labels, number)
+
+    module = line()
+    recipe = dataclasses.replace(RECIPE, epochs=100, warmup_fraction=0.0, optimizer="sgd", momentum=0.9)
+    seen = weights(module)
+
+    def note(_: Progress) -> None:
+        rates.append(math.dist(seen, weights(module)))
+
+    result = fit(module, Noting(module), Points(), recipe, callbacks=Callbacks(progress=note, time_share=share))
+    assert result.stopped
+    assert len(rates) == 7  # of 300 steps
+    assert abs(rates[-1] - rates[-2]) < 0.05 * abs(rates[1] - rates[0])  # steps are tiny when time is nearly over

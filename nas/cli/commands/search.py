@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli.blocks import add_blocks_flag
-from nas.cli.values import count, gpus, names, points, positive, seed, share, whole
+from nas.cli.values import count, duration, gpus, names, points, positive, seed, share, whole
 from nas.errors import UserError
 
 HELP = "search the best network for a target"
 EXAMPLES = """examples:
   nas search --target jetson-orin
   nas search --target jetson-orin --smoke                        everything, in about a minute
-  nas search --target pixel4-cpu --data ./photos --latency-ms 20
+  nas search --target pixel4-cpu --data ./photos --latency-ms 20 --time-budget 2h
   nas search --target coral-edgetpu --data torch/cifar10+download --data-root ~/data
   nas search --target jetson-orin --ray-address auto             on the Ray cluster of this machine
   nas search --target jetson-orin --blocks my_blocks.py --space ./my_space.yaml
@@ -44,11 +44,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--sampler", metavar="NAME", help="evolution (the default), surrogate, local, nsga2, tpe or random"
     )
     how.add_argument("--evaluator", default="supernet", metavar="NAME", help=_EVALUATOR)
+    how.add_argument("--time-budget", type=duration, dest="time_budget_s", metavar="TIME", help=_TIME)
     how.add_argument("--evaluations", type=whole, metavar="N", help="candidates that are scored")
     how.add_argument("--finalists", type=whole, metavar="N", help="candidates that are trained to the end")
     how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
     how.add_argument("--candidate-epochs", type=whole, metavar="N", help="passes that train one (--evaluator train)")
     how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
+    how.add_argument("--final-seeds", type=whole, metavar="N", help=_SEEDS)
     how.add_argument("--warm-start", metavar="timm:NAME[=FILE]", help=_WARM_START)
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
     how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
@@ -117,6 +119,8 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
+        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
+        *("final_seeds", "time_budget_s"),
     )
     return Wishes(
         **{name: getattr(arguments, name) for name in same},
@@ -182,6 +186,8 @@ _EVALUATOR = (
 )
 _SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
 _SLACK = "accuracy that the rule may give up, in points (default: 1)"
+_TIME = "2h, 30m, 90s: the whole search takes so long; evaluations and epochs that are given are then upper limits"
+_SEEDS = "trainings of the winner and of the best known design (default: 3 on small data, else 1)"
 _WARM_START = (
     "start the shared weights from a checkpoint of timm's: a network of the space, with the weights that timm offers "
     "(downloaded) or those of FILE, .safetensors or .pth"

@@ -1,0 +1,143 @@
+"""The last stage of a search: who is trained to the end, how long and how often, and who wins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nas import runs
+from nas.data import ImageData
+from nas.runs import RunDirectory
+from nas.search.config import Effort, SearchConfig
+from nas.search.evaluators import kind_of
+from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
+from nas.search.objective import feasible, select
+from nas.search.time_budget import TimeLeft
+from nas.search.verdict import best_known
+from nas.search.watch import Watch
+from nas.training.device import resolve
+
+if TYPE_CHECKING:
+    from nas.model.supernet import Supernet
+    from nas.search.candidate import Candidate
+    from nas.search.study import Study
+
+_SAFETY = 0.95  # of the time is planned for
+_TIMING_S = 2.0
+_RANK_SLACK = 0.25
+
+
+def train_finalists(
+    config: SearchConfig,
+    run: RunDirectory,
+    study: Study,
+    front: Sequence[Candidate],
+    supernet: Supernet | None,
+    data: ImageData,
+    watch: Watch,
+    left: TimeLeft | None = None,
+) -> list[Finalist]:
+    """Train a few of the front beside known designs; the winner and its best rival several times.
+
+    Args:
+        config: says how many, and by which recipe.
+        run: keeps the trainings.
+        study: has the candidates.
+        front: those that none beats.
+        supernet: whose weights they start from; None where they start from random ones.
+        data: what they are trained on.
+        watch: hears of progress.
+        left: how much time there is; None for as much as it takes. When it is over, those left are not trained.
+    """
+    # A rank says nothing of how many points a candidate is behind the best.
+    slack = config.accuracy_slack if kind_of(config.evaluator).gives_accuracy else _RANK_SLACK
+    chosen = choose_finalists(front, config.effort.finalists, slack)
+    taken = {c.digest for c in chosen}
+    known = choose_baselines(study.candidates, config.effort.baselines, rule=config.select, slack=slack)
+    # The best known design comes second, so that the winner has a rival even where time is over soon.
+    chosen[1:1] = [c for c in known[:1] if c.digest not in taken]
+    chosen += [c for c in known[1:] if c.digest not in taken]
+    effort = config.effort
+    if left is not None and supernet is not None:
+        effort = _fitted(config, run, chosen, supernet, data, left)
+    total = len(chosen) + 2 * (effort.final_seeds - 1)
+    training = FinalTraining(
+        supernet,
+        data,
+        effort.finalist,
+        folder=run.file("finalists"),
+        watch=watch,
+        device=resolve(config.workers.device),
+        total=total,
+    )
+    clock, finalists = _Clock(left), list[Finalist]()
+    for number, candidate in enumerate(chosen, start=1):
+        if not clock.enough():
+            watch.say(f"finals   no time is left for {total - len(finalists)} of {total} trainings")
+            return finalists
+        finalists.append(training.train(candidate, name=finalist_name(candidate, number)))
+    for _ in range(1, effort.final_seeds):
+        both = _pair(finalists, config)
+        if clock.enough(len(both)):
+            for i in both:
+                finalists[i] = training.train_again(finalists[i])
+    return finalists
+
+
+def choose(finalists: Sequence[Finalist], config: SearchConfig) -> int:
+    """Return the index of the winner: by the rule, among those that keep the limits (all, if measured none does)."""
+    within = _within(finalists, config) or range(len(finalists))
+    return within[select([finalists[i] for i in within], config.select, config.accuracy_slack)]
+
+
+def _pair(finalists: Sequence[Finalist], config: SearchConfig) -> list[int]:
+    """Return the indices of the winner and of the best known design; of one alone where they are the same."""
+    within = [finalists[i] for i in _within(finalists, config)]
+    rival = best_known(within, rule=config.select, accuracy_slack=config.accuracy_slack)
+    rivals = [i for i, f in enumerate(finalists) if f is rival]
+    return list(dict.fromkeys([choose(finalists, config), *rivals]))
+
+
+def _within(finalists: Sequence[Finalist], config: SearchConfig) -> Sequence[int]:
+    return [i for i, f in enumerate(finalists) if feasible(f.metrics, config.constraints)]
+
+
+class _Clock:
+    """Says whether there is time for further trainings as long as those before."""
+
+    def __init__(self, left: TimeLeft | None) -> None:
+        self._left = left
+        self._start = time.monotonic()
+        self._started = 0
+
+    def enough(self, count: int = 1) -> bool:
+        """Tell whether so many more may start; the first one always may."""
+        mean_s = (time.monotonic() - self._start) / max(1, self._started)
+        enough = self._left is None or self._started == 0 or self._left.finalists_s() >= count * mean_s
+        self._started += count if enough else 0
+        return enough
+
+
+def _fitted(
+    config: SearchConfig,
+    run: RunDirectory,
+    chosen: Sequence[Candidate],
+    supernet: Supernet,
+    data: ImageData,
+    left: TimeLeft,
+) -> Effort:
+    """Return the efforts with as many passes as there is time for; a resumed run stays with what it began with."""
+    from nas.search.pace import finalist_epoch_s
+
+    effort, file = config.effort, run.file(runs.TIME)
+    if file.is_file():
+        epochs = int(run.read_json(runs.TIME)["finalist_epochs"])
+    else:
+        middle = sorted(chosen, key=lambda c: c.metrics.macs)[len(chosen) // 2]
+        epoch_s = finalist_epoch_s(supernet, middle.architecture, data, effort, _TIMING_S)
+        each_s = _SAFETY * left.finalists_s() / (len(chosen) + 2 * (effort.final_seeds - 1))
+        epochs = max(1, min(left.plan.most_finalist_epochs, int(each_s / epoch_s)))
+        run.write_json(runs.TIME, {"finalist_epochs": epochs})
+    return replace(effort, finalist=replace(effort.finalist, epochs=epochs))

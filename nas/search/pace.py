@@ -1,0 +1,117 @@
+"""How quick this machine is: a few real steps of every stage, timed before a search with a budget of time."""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nas.search.cluster import INLINE
+from nas.search.time_budget import Pace
+from nas.training.loop import Callbacks, Progress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas.data import ImageData
+    from nas.model.supernet import Supernet
+    from nas.search.config import Effort, Workers
+    from nas.space.space import SearchSpace
+
+_LEAST_STEPS = 3  # that count, after one that makes what later ones find made
+_SUBNETS = 3
+
+
+def measure_pace(
+    full: SearchSpace,
+    left: SearchSpace,
+    data: ImageData,
+    effort: Effort,
+    workers: Workers,
+    *,
+    trained: bool,
+    limit_s: float,
+) -> Pace:
+    """Time some steps of supernet training, some evaluations, and some steps of training a finalist.
+
+    Args:
+        full: the space of the supernet.
+        left: what the target can run of it.
+        data: the data set.
+        effort: holds the recipes.
+        workers: where candidates will be evaluated.
+        trained: whether the supernet is there already.
+        limit_s: about how long this may take.
+    """
+    from nas.model.supernet import Supernet
+    from nas.training.device import placed, resolve
+    from nas.training.supernet import train_supernet
+
+    supernet = placed(Supernet(full, seed=effort.supernet.seed), resolve(workers.device))
+    steps = len(data.train) // min(effort.supernet.batch_size, len(data.train))
+    epoch_s = 0.0
+    if not trained:
+        recipe = effort.supernet
+        epoch_s = steps * _step_s(lambda hooks: train_supernet(supernet, data, recipe, callbacks=hooks), limit_s / 2)
+    supernet.eval()
+    evaluation_s = _evaluation_s(supernet, left, data) / at_once(workers)
+    return Pace(
+        epoch_s, evaluation_s, finalist_epoch_s(supernet, left.sample(random.Random(1)), data, effort, limit_s / 4)
+    )
+
+
+def finalist_epoch_s(
+    supernet: Supernet, architecture: object, data: ImageData, effort: Effort, limit_s: float
+) -> float:
+    """Time one pass of one finalist's training, by a few steps of it."""
+    from nas.data.batches import EvaluationBatches
+    from nas.search.supernet_evaluator import at_resolution, inherit
+    from nas.training.train import train
+
+    calibration = EvaluationBatches(data, "train")
+    largest = supernet.space.largest()
+    teacher: nn.Module = at_resolution(inherit(supernet, largest, calibration), largest).eval()
+    network = at_resolution(inherit(supernet, architecture, calibration), architecture)  # type: ignore[arg-type]
+    recipe = effort.finalist
+    steps = len(data.train) // min(recipe.batch_size, len(data.train))
+
+    def few(hooks: Callbacks) -> object:
+        return train(network, data, recipe, teacher=lambda images, _: teacher(images), callbacks=hooks)
+
+    return steps * _step_s(few, limit_s)
+
+
+def at_once(workers: Workers) -> int:
+    """Return how many candidates are evaluated at once, as far as that is known here."""
+    if workers.address == INLINE:
+        return 1
+    return workers.count or max(1, (os.cpu_count() or 1) // workers.cpus)
+
+
+def _step_s(few: Callable[[Callbacks], object], limit_s: float) -> float:
+    """Return the median time of a step of a training that is stopped after a few."""
+    ends: list[float] = [time.perf_counter()]
+
+    def note(_: Progress) -> None:
+        ends.append(time.perf_counter())
+
+    def enough() -> bool:
+        return len(ends) > _LEAST_STEPS + 1 and time.perf_counter() - ends[0] > limit_s
+
+    few(Callbacks(progress=note, should_stop=enough))
+    gaps = [after - before for before, after in zip(ends, ends[1:], strict=False)]
+    return statistics.fmean(gaps[1:] or gaps)  # the mean: a sandwich holds dear and cheap subnets
+
+
+def _evaluation_s(supernet: Supernet, space: SearchSpace, data: ImageData) -> float:
+    from nas.search.supernet_evaluator import SupernetEvaluator
+
+    evaluator, rng, seconds = SupernetEvaluator(supernet, data), random.Random(0), []
+    for _ in range(_SUBNETS + 1):
+        start = time.perf_counter()
+        evaluator.evaluate(space.sample(rng).to_dict())
+        seconds.append(time.perf_counter() - start)
+    return statistics.fmean(seconds[1:])

@@ -1,0 +1,108 @@
+"""How a budget of time is split, and that the stages of a search keep to it."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nas import runs
+from nas.errors import UserError
+from nas.jobs.search import plan_lines, start
+from nas.runs import RunDirectory
+from nas.search.config import read_config
+from nas.search.defaults import Wishes, plan
+from nas.search.standing import StandingWatch
+from nas.search.time_budget import Pace, TimeLeft, epochs_within, split, time_left
+from nas.search.watch import Silent
+
+PACE = Pace(supernet_epoch_s=10.0, evaluation_s=0.5, finalist_epoch_s=1.0)
+
+
+def planned(total_s=600.0, pace=PACE):
+    return split(total_s, planning_s=20.0, pace=pace, formats=1, starting_s=10.0)
+
+
+def test_the_stages_share_the_whole_budget():
+    found = planned()
+    parts = (found.planning_s, found.supernet_s, found.search_s, found.finalists_s, found.ending_s)
+    assert sum(parts) == pytest.approx(600.0)
+    assert found.planning_s + found.supernet_s == pytest.approx(found.supernet_end_s)
+    assert found.evaluations == int((found.search_s - 10.0) / 0.5)
+
+
+def test_a_supernet_that_is_there_leaves_its_time_to_the_others():
+    found = planned(pace=replace(PACE, supernet_epoch_s=0.0))
+    assert found.supernet_s == 0
+    assert found.search_s > planned().search_s
+    assert found.finalists_s > planned().finalists_s
+
+
+def test_passes_are_whole_and_at_most_what_was_asked_for():
+    assert epochs_within(139, 10, 128) == 12  # 13 would fit; few values are taken
+    assert epochs_within(139, 10, 5) == 5
+    assert epochs_within(3, 10, 128) == 1
+
+
+def test_deadlines_are_counted_from_what_was_used():
+    found = planned()
+    assert TimeLeft(found, found.planning_s).supernet_share() == pytest.approx(0, abs=0.01)
+    assert TimeLeft(found, found.supernet_end_s).supernet_share() == pytest.approx(1, abs=0.01)
+    assert not TimeLeft(found, found.search_end_s - 1).search_is_over()
+    assert TimeLeft(found, found.search_end_s).search_is_over()
+    assert TimeLeft(found, found.finalists_end_s - 7).finalists_s() == pytest.approx(7, abs=0.1)
+
+
+def test_earlier_sittings_count(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, "run") as run:
+        first = StandingWatch(run, Silent())
+        first.standing = replace(first.standing, began=first.standing.began - 100)
+        first.end("stopped")
+        StandingWatch(run, Silent())
+        left = time_left(planned(), run)
+        assert left is not None
+        assert left.used_s == pytest.approx(20 + 100, abs=1)
+    assert time_left(None, run) is None
+
+
+def test_what_was_asked_for_is_an_upper_limit(toy_wishes: Wishes, tmp_path: Path) -> None:
+    config = plan(replace(toy_wishes, time_budget_s=3600.0), runs_dir=tmp_path)
+    assert config.effort.supernet.epochs == 2
+    assert config.effort.evaluations == 8
+    assert config.effort.finalist.epochs == 1
+    lines = plan_lines(config)
+    assert len(lines) == 7
+    assert "2 passes" in lines[2]
+    assert "about 8 candidates" in lines[3]
+
+
+def test_a_budget_too_short_is_refused(toy_wishes: Wishes, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--time-budget must be at least 10s"):
+        plan(replace(toy_wishes, time_budget_s=2.0), runs_dir=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_slow_machine_stops_every_stage_in_time(
+    toy_wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps take ten times as long as when they were timed: a run ends in time all the same, with a winner."""
+    from nas.search import timing
+    from nas.training import loop
+
+    monkeypatch.setattr(timing, "measure_pace", lambda *_, **__: Pace(0.05, 0.01, 0.02))
+    step = loop._Run._step
+
+    def slow(self, *args):
+        time.sleep(0.2)
+        return step(self, *args)
+
+    monkeypatch.setattr(loop._Run, "_step", slow)
+    open_ended = replace(toy_wishes, time_budget_s=12.0, supernet_epochs=None, evaluations=None, finalist_epochs=None)
+    began = time.monotonic()
+    outcome = start(open_ended, runs_dir=tmp_path, name="run", watch=Silent())
+    assert time.monotonic() - began < 24  # a wide margin, for machines with much else to do
+    config = read_config(outcome.path / runs.CONFIG)
+    assert config.effort.supernet.epochs >= 64  # planned, and far out of reach
+    assert (outcome.path / "supernet.safetensors").is_file()
+    assert not list((tmp_path / ".supernets").glob("*.safetensors"))  # nobody else may take it for a trained one
+    assert outcome.result["winner"]["test_accuracy"] > 0
