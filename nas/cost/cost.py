@@ -82,7 +82,7 @@ def trace_part(part: Part, input_shape: InputShape) -> Trace:
     return _trace_part(part, input_shape)  # type: ignore[arg-type]  # every block is a frozen dataclass
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=1024)  # a cost model and a predictor ask one after the other, and keep what they read
 def _trace_part(part: Part, input_shape: InputShape) -> Trace:
     if isinstance(part, (Stem, Classifier)):
         with torch.device("meta"):
@@ -90,7 +90,7 @@ def _trace_part(part: Part, input_shape: InputShape) -> Trace:
     return trace_module(_deployed(part, input_shape[0]), input_shape)  # type: ignore[arg-type]
 
 
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=256)  # modules are large
 def _deployed(block: Block, in_chs: int) -> nn.Module:
     """Build a block without weights, folded; remembered, because it meets maps of several sizes."""
     with torch.device("meta"), torch.no_grad():

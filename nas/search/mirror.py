@@ -6,14 +6,15 @@ search itself never reads it, because asking a study that lives in a file costs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -81,16 +82,42 @@ def frozen_trial(
 
 
 class Mirror:
-    """Writes the journal file."""
+    """Writes the journal file, and keeps nothing of it in memory."""
 
     def __init__(self, path: Path, name: str, *, macs_count: bool = True) -> None:
         # The caller owns the run, so a lock that is still there was left behind by a crash.
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        self._study = new_study(name, JournalStorage(JournalFileBackend(str(path))), macs_count=macs_count)
+        self._file = _AppendedFile(path)
+        self._study = new_study(name, JournalStorage(self._file), macs_count=macs_count)
 
     def add(self, trial: FrozenTrial) -> None:
         """Append one finished trial."""
         # The dashboard knows constraints by their old name only.
         trial.system_attrs = {**trial.system_attrs, "constraints": list(trial.constraints.values())}
         self._study.add_trial(trial)
+        self._file.read_back = False  # only now: Optuna looks up the number of the first trial
+
+
+class _AppendedFile(BaseJournalBackend):
+    """A journal with one writer, which neither locks it nor reads back what it wrote.
+
+    Optuna's own keeps every trial in memory a second time, with objects of its own for each parameter: 17 KB a trial.
+    Nor does it wait for the disk: after a crash of the machine the picture is drawn anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.read_back = True
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """Yield the lines from a number on while they are read back, then none."""
+        if self.read_back and self._path.is_file():
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            yield from (json.loads(line) for line in lines[log_number_from:])
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append lines in one write."""
+        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        with self._path.open("ab") as file:
+            file.write(text.encode())

@@ -120,6 +120,7 @@ class Study:
         self._infeasible = 0
         self._duplicates = 0
         self._finished: list[Candidate] = []
+        self._front: list[Candidate] = []
         self._visible: list[Candidate] = []  # those that proposals may depend on
         self._live: dict[int, optuna.Trial] = {}
         self._lag = lag
@@ -150,7 +151,7 @@ class Study:
 
     def front(self) -> list[Candidate]:
         """Return the evaluated candidates that none beats in both accuracy and MACs, from the cheapest on."""
-        return _front(self._finished)
+        return list(self._front)
 
     @property
     def ready(self) -> bool:
@@ -264,7 +265,10 @@ class Study:
             pulls = tries % (_MAX_PULLS + 1)
             sampler = samplers.Fixed(self.space.encode(self._explore(number, pulls)), sampler)
         self._optuna.sampler = sampler
-        return source, self._optuna.ask(self._distributions)
+        trial = self._optuna.ask(self._distributions)
+        # One table for all trials: Optuna makes one for each, as large as the answers themselves.
+        self._optuna.get_trials(deepcopy=False)[trial.number].distributions = self._distributions
+        return source, trial
 
     def _explore(self, number: int, pulls: int) -> Architecture:
         """Draw an architecture at random and cross it `pulls` times with one that is likely to be feasible."""
@@ -294,6 +298,7 @@ class Study:
     def _keep(self, candidate: Candidate, trial: FrozenTrial) -> None:
         """Remember a finished candidate, in memory, on disk and in the mirror."""
         self._finished.append(candidate)
+        self._front = _front([*self._front, candidate])
         if self._run_dir is None or self._mirror is None:
             return
         search = self._noted(trial)
@@ -316,6 +321,7 @@ class Study:
             candidate = read_candidate(record, self.space, self._distributions, self._cost_fn, place=place)
             found[candidate.number] = candidate, record["search"]
         self._finished = [candidate for candidate, _ in found.values() if candidate.state != "proposed"]
+        self._front = _front(self._finished)
         ordered = [found[number] for number in sorted(found)]
         taken_over = [c.number for c, search in ordered if search.get("from_run")]
         self._first = max(taken_over, default=-1) + 1

@@ -8,6 +8,7 @@ over the whole space has only its own (``act``). A second entry of a kind is num
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -254,7 +255,7 @@ class SearchSpace:
         fields = {name: pick(self._field_name(i, j, family, name), v) for name, v in family.fields.items()}
         if family.block.reshapes:
             fields["stride"] = stage.stride if j == 0 else 1
-        return family.block(out_chs=out_chs, **fields)  # type: ignore[call-arg]
+        return _block(family.block, out_chs=out_chs, **fields)
 
     def _answers(self, architecture: Architecture) -> Params:
         """Read the answers off an architecture, whether or not it is in the space."""
@@ -325,6 +326,12 @@ def space_from_document(document: SpaceDocument, *, source: str = "search space"
     check_seeds(document.seeds, space.parameters, problems)
     problems.raise_if_any(source)
     return space
+
+
+@functools.lru_cache(maxsize=65536, typed=True)
+def _block(family: type[Block], **fields: Any) -> Block:
+    """Make a block; equal ones are one object, since a study holds thousands of architectures."""
+    return family(**fields)
 
 
 def _kind_name(stage: StageOptions, i: int, j: int) -> str:

@@ -9,34 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
 
-from nas import pareto
+from nas.search.samplers.history import History
 from nas.search.samplers.task import Point, Task
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What a proposal may depend on.
-
-    Attributes:
-        points: what was evaluated, in the order in which it was proposed.
-        scores: accuracy and cost of each.
-        running: what was proposed and is not known yet.
-    """
-
-    points: tuple[Point, ...]
-    scores: tuple[pareto.Point, ...]
-    running: tuple[Point, ...]
 
 
 Propose = Callable[[Task, History, random.Random], Point]
@@ -58,14 +41,7 @@ class WholeSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Propose answers to every question."""
-        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING))
-        complete = [t for t in trials if t.state == TrialState.COMPLETE]
-        running = [t for t in trials if t.state == TrialState.RUNNING and t.number != trial.number]
-        history = History(
-            tuple(self._task.of_trial(t) for t in complete),
-            tuple(self._task.scores(t) for t in complete),
-            tuple(self._task.of_trial(t) for t in running if t.params),
-        )
+        history = self._task.memory.history(self._task, study, trial.number)
         return dict(self._propose(self._task, history, self._rng).params)
 
     def sample_independent(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas import pareto
-from nas.search.samplers.base import History
+from nas.search.samplers.history import History
 from nas.search.samplers.moves import crossed, first_open, mutated, random_point, starting_point
 from nas.search.samplers.task import Point, Task
 
@@ -28,7 +28,7 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
     known = len(history.points)
     if known < POPULATION:  # a population needs variety more than a good start
         return random_point(task, rng) if task.costs_matter else starting_point(task, known, rng)
-    keep = sorted({*pareto.front(history.scores), *range(known - POPULATION, known)})
+    keep = sorted({*history.front, *range(known - POPULATION, known)})
     population: list[Point] = [history.points[i] for i in keep]
     scores = [history.scores[i] for i in keep]
     ranks, room = pareto.ranks(scores), crowding(scores)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 
 from nas import pareto
-from nas.search.samplers.base import History
 from nas.search.samplers.evolution import crowding
+from nas.search.samplers.history import History
 from nas.search.samplers.moves import neighbours, random_point, starting_point
 from nas.search.samplers.task import Point, Task
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from nas import pareto
 from nas.search.samplers import local
-from nas.search.samplers.base import History
 from nas.search.samplers.encoding import Array
 from nas.search.samplers.gain import expected_gain
 from nas.search.samplers.gaussian import GaussianProcess
+from nas.search.samplers.history import History
 from nas.search.samplers.moves import crossed, mutated, random_point, starting_point
 from nas.search.samplers.task import Point, Task
 

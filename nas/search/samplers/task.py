@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.search.objective import Constraints, Metrics, feasible
 from nas.search.samplers.encoding import Array, Encoding
+from nas.search.samplers.history import Memory
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -82,7 +83,7 @@ class Task:
         self._cost = cost
         self._constraints = constraints
         self._known = known
-        self._points: dict[int, Point] = {}
+        self.memory = Memory()
 
     @property
     def costs_matter(self) -> bool:
@@ -103,12 +104,6 @@ class Task:
         if self.only is not None and self.only.members:
             return rng.choice(self.only.members)
         return self.space.sample(rng)
-
-    def of_trial(self, trial: FrozenTrial) -> Point:
-        """Return the point of a trial of this task's study; remembered, since every proposal asks anew."""
-        if trial.number not in self._points:
-            self._points[trial.number] = self.place(trial.params)
-        return self._points[trial.number]
 
     def open(self, architecture: Architecture) -> bool:
         """Whether a proposal would be accepted: it was not made before, and keeps the limits."""
