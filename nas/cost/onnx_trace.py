@@ -39,7 +39,8 @@ _VIEWS = frozenset({"Reshape", "Expand", "Flatten", "Squeeze", "Unsqueeze", "Ide
 _MACS_PER_ELEMENT = {"batch_norm": 2, "layer_norm": 5, "group_norm": 5, "adaptive_avg_pool": 1}
 _IN_PLACE = frozenset({"relu", "relu6", "sigmoid", "hard_swish", "hard_sigmoid", "silu", "gelu", "tanh", "batch_norm"})
 _WITH_CONSTANTS = frozenset({"add", "sub", "mul", "div"})
-_NO_WORK = frozenset({"Constant", "Shape", "ConstantOfShape", "Range", "QuantizeLinear", "DequantizeLinear"})
+_ROUNDING = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_NO_WORK = frozenset({"Constant", "Shape", "ConstantOfShape", "Range"}) | _ROUNDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ class OnnxModel:
     Attributes:
         trace: its operations.
         input_shape: channels, height, width.
+        integers: whether it rounds values to integers.
     """
 
     trace: Trace
     input_shape: tuple[int, int, int]
+    integers: bool = False
 
 
 def load_onnx(path: Path, resolution: int | None = None) -> OnnxModel:
@@ -94,7 +97,8 @@ def trace_onnx(model: Any, source: str = "ONNX model", resolution: int | None = 
     except Exception as error:  # as of the parser
         raise UserError(f"{source}: its shapes cannot be inferred ({str(error).splitlines()[0]})") from None
     reader = _Reader(inferred.graph, inputs[0].name)
-    return OnnxModel(reader.trace(shape), shape)
+    integers = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    return OnnxModel(reader.trace(shape), shape, integers)
 
 
 class _Reader:
@@ -119,6 +123,7 @@ class _Reader:
         known = Values(self._scalar, self._integers, self._weights.get, lambda name: self._shapes.get(name, ()))
         self._nodes = collapse(read, known)
         self._numbers = {image: 0}
+        self._rounded: set[str] = set()  # weights that are kept as integers
         self._ops: list[Op] = []
         self._uses: list[Use] = []
         self._uncovered: list[str] = []
@@ -126,7 +131,9 @@ class _Reader:
     def trace(self, image: tuple[int, int, int]) -> Trace:
         for node in self._nodes:
             self._take(node)
-        used = {name for node in self._nodes for name in node.inputs if name in self._weights}
+        # Scales are no parameters, and what they scale is counted where it is used.
+        users = [node for node in self._nodes if node.kind not in _ROUNDING]
+        used = {name for node in users for name in node.inputs if name in self._weights}
         params = sum(prod(self._weights[name]) for name in used if self._is_parameter(name))
         return Trace(
             ops=tuple(self._ops),
@@ -138,7 +145,8 @@ class _Reader:
 
     def _is_parameter(self, name: str) -> bool:
         constant = self._constants.get(name)
-        return constant is not None and constant.data_type in (1, 10, 16) and prod(self._weights[name]) > 1
+        is_number = name in self._rounded or (constant is not None and constant.data_type in (1, 10, 16))
+        return is_number and prod(self._weights[name]) > 1
 
     def _scalar(self, name: str) -> float | None:
         """Return the value of a constant with one element."""
@@ -163,7 +171,8 @@ class _Reader:
         if node.kind in _NO_WORK or not activations:
             if all(name in self._weights or not name for name in node.inputs):  # made of weights: a weight
                 self._weights.update({name: self._shapes.get(name, ()) for name in node.outputs})
-            elif activations and node.kind in ("QuantizeLinear", "DequantizeLinear"):
+                self._rounded.update(node.outputs if node.kind == "DequantizeLinear" else ())
+            elif activations and node.kind in _ROUNDING:
                 self._numbers[node.outputs[0]] = self._numbers[activations[0]]
             return
         view = node.kind in _VIEWS

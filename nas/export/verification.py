@@ -72,11 +72,15 @@ class Verification:
 
 def record(folder: Path, verification: Verification) -> None:
     """Put `verification` into ``verification.json``, in place of an earlier one of the same format."""
-    path = folder / FILE
-    earlier = runs.read_json(path) if path.is_file() else []
-    entries = {entry["format"]: entry for entry in earlier}
+    entries = {entry["format"]: entry for entry in recorded(folder)}
     entries[verification.format] = _finite(to_dict(verification))
-    runs.write_atomic(path, (json.dumps(list(entries.values()), indent=1) + "\n").encode())
+    runs.write_atomic(folder / FILE, (json.dumps(list(entries.values()), indent=1) + "\n").encode())
+
+
+def recorded(folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of ``verification.json``, of files that passed and of others; none without it."""
+    path = folder / FILE
+    return list(runs.read_json(path)) if path.is_file() else []
 
 
 def _finite(entry: dict[str, Any]) -> dict[str, Any]:

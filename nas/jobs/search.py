@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas import runs, schema
+from nas import runs
 from nas.errors import NasError, Terminated, UserError
 from nas.runs import RunDirectory
 from nas.search import cluster
@@ -127,6 +127,7 @@ def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
 
 def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     from nas.export.run import export_run
+    from nas.export.verification import recorded
     from nas.export.winner import describe_winner
     from nas.report import write_report
     from nas.report.card import write_card
@@ -140,17 +141,21 @@ def _search_and_export(config: SearchConfig, run: RunDirectory, watch: Watch) ->
         describe_winner(run.path)
     except NasError as error:  # a block from a file of the user's may need more than that file
         watch.say(f"winner   not described for timm: {error}")
+    failed: NasError | None = None
     try:
-        verifications = export_run(run.path, config.formats)
-    finally:
-        write_card(run.path)  # also where one format of several failed
+        export_run(run.path, config.formats)
+    except NasError as error:  # of one format: the search is done all the same, and the other files are there
+        failed = error
+    write_card(run.path)
     result = run.read_json(runs.RESULT)
-    result["verification"] = [schema.to_dict(v) for v in verifications]
+    result["verification"] = [entry for entry in recorded(run.path / "export") if entry["passed"]]
     ended = time.perf_counter()
     result["seconds"] |= {"export": round(ended - exporting, 2), "total": round(ended - started, 2)}
     run.write_json(runs.RESULT, result)
     page, _ = write_report(run.path)
     watch.progress("export", 1, 1)
+    if failed is not None:
+        raise NasError(f"{failed}\nthe rest of the run is finished: {page}; nas export {run.path} exports again")
     return Outcome(run.path, result, page)
 
 

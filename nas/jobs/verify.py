@@ -1,4 +1,4 @@
-"""Measuring the networks of a finished run: `nas verify`."""
+"""Measuring the networks of a finished run, or an ONNX file: `nas verify`."""
 
 from __future__ import annotations
 
@@ -51,15 +51,47 @@ def verify_run(path: Path, order: MeasureOrder, watch: Watch, *, target: str | N
     return found
 
 
+def verify_onnx(
+    path: Path, order: MeasureOrder, watch: Watch, *, target: str, resolution: int | None = None
+) -> dict[str, Any]:
+    """Time an ONNX file as it is, beside its prediction.
+
+    Args:
+        path: of the file.
+        order: where to measure.
+        watch: hears of progress.
+        target: name or path of the profile that predicts.
+        resolution: side of the image, where the file leaves it open.
+
+    Raises:
+        UserError: if the file is no network on one image, or the engine takes no ONNX.
+    """
+    from nas.cost.onnx_trace import load_onnx
+    from nas.search.latency_check import OnnxFile, check_latencies, open_for
+    from nas.search.target import load_target
+
+    model = load_onnx(path, resolution)
+    predictor = load_target(target)
+    engine = open_for(predictor.profile, order)
+    file = OnnxFile(path.name, path.read_bytes(), model)
+    found = check_latencies([file], predictor, engine, watch, here=order.via is None)
+    if not model.integers:
+        return found
+    differs = [text for text in found["differs_from_target"] if "instead of int8" not in text]
+    if predictor.profile.precision != "int8":
+        differs.append(f"integers in the file instead of {predictor.profile.precision}")
+    return {**found, "precision": "int8", "differs_from_target": differs}
+
+
 def _subjects(path: Path) -> list[Subject]:
     """Return the winner with its weights, and the other trained networks rebuilt: weights do not change the time."""
     from nas.artefacts import load_winner
     from nas.model.network import build
-    from nas.search.latency_check import Subject
+    from nas.search.latency_check import BuiltNetwork
     from nas.space.architecture import Architecture
 
     architecture, network = load_winner(path / "winner")
-    found = [Subject("winner", architecture, network)]
+    found: list[Subject] = [BuiltNetwork("winner", architecture, network)]
     taken = {architecture.digest}
     result = runs.read_json(path / runs.RESULT)
     for entry in (*(result.get("front") or ()), *(result.get("baselines") or ())):
@@ -67,5 +99,5 @@ def _subjects(path: Path) -> list[Subject]:
             continue
         taken.add(entry["digest"])
         other = Architecture.from_dict(entry["architecture"], source=f"{path / runs.RESULT}, {entry['name']}")
-        found.append(Subject(entry["name"], other, build(other, seed=0)))
+        found.append(BuiltNetwork(entry["name"], other, build(other, seed=0)))
     return found

@@ -7,7 +7,7 @@ trained and how each exported file is run. A licence that somebody wrote into ``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import yaml
 from nas import runs
 from nas.export.formats import ModelFacts, exporter, missing_modules
 from nas.export.timm import CONFIG
-from nas.export.verification import FILE
+from nas.export.verification import recorded
 from nas.export.winner import winner_facts
 from nas.report.card_page import render_card
 from nas.report.documents import load_documents
@@ -90,9 +90,7 @@ def _files(run_dir: Path, facts: ModelFacts) -> Iterator[dict[str, Any]]:
     """Say of each file that can be run where it lies, what was checked and how it is run."""
     if (run_dir / "winner" / CONFIG).is_file():
         yield {"format": "timm", "path": "winner", "usage": asdict(exporter("timm").snippet("winner", facts))}
-    record = run_dir / "export" / FILE
-    entries: Sequence[Mapping[str, Any]] = runs.read_json(record) if record.is_file() else ()
-    for entry in entries:
+    for entry in recorded(run_dir / "export"):
         path = run_dir / "export" / entry["file"]
         # A file made where its converter was installed may be looked at where it is not.
         if entry["passed"] and path.exists() and not missing_modules(entry["format"]):

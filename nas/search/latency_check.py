@@ -5,16 +5,19 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nas.errors import UserError
 from nas.hardware.measure.cpu import cpu_name
-from nas.hardware.measure.engine import Engine, MeasuringError
+from nas.hardware.measure.engine import Engine, MeasuringError, TakesOnnx
 from nas.hardware.measure.open import HERE, open_engine
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from nas.cost.onnx_trace import OnnxModel
+    from nas.hardware.measure.timing import Timing
+    from nas.hardware.predictor import LatencyEstimate
     from nas.hardware.profile import HardwareProfile
     from nas.search.target import Target
     from nas.search.watch import Watch
@@ -35,13 +38,73 @@ class MeasureOrder:
     tool: str | None = None
 
 
+class Subject(Protocol):
+    """What is timed, and predicted."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    @property
+    def digest(self) -> str | None:
+        """That of its architecture, if it has one."""
+
+    def time(self, engine: Engine, *, seconds: float) -> Timing:
+        """Time it.
+
+        Raises:
+            MeasuringError: if the engine does not run it.
+        """
+
+    def predict(self, target: Target) -> LatencyEstimate:
+        """Predict it."""
+
+
 @dataclass(frozen=True)
-class Subject:
-    """A network to time."""
+class BuiltNetwork:
+    """The network of an architecture."""
 
     name: str
     architecture: Architecture
     network: nn.Module
+
+    @property
+    def digest(self) -> str:
+        """That of its architecture."""
+        return self.architecture.digest
+
+    def time(self, engine: Engine, *, seconds: float) -> Timing:
+        """Time it at its resolution."""
+        side = self.architecture.resolution
+        return engine.measure(self.network, (3, side, side), seconds=seconds)
+
+    def predict(self, target: Target) -> LatencyEstimate:
+        """Predict it."""
+        return target.estimate(self.architecture)
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """An ONNX file as it is."""
+
+    name: str
+    content: bytes
+    model: OnnxModel
+    digest: None = None
+
+    def time(self, engine: Engine, *, seconds: float) -> Timing:
+        """Time it.
+
+        Raises:
+            UserError: if the engine takes no ONNX.
+        """
+        if not isinstance(engine, TakesOnnx):
+            raise UserError(f"{self.name}: engine {engine.name} takes no ONNX file; use onnxruntime or tensorrt")
+        return engine.measure_onnx(self.content, self.model.input_shape, seconds=seconds)
+
+    def predict(self, target: Target) -> LatencyEstimate:
+        """Predict it by the operations of its graph."""
+        return target.estimate_trace(self.model.trace)
 
 
 def open_for(profile: HardwareProfile, order: MeasureOrder) -> Engine:
@@ -114,9 +177,8 @@ def check_latencies(
         watch.progress("measuring", step, ROUNDS * len(subjects), subject.name)
         if subject.name in failed:
             continue
-        side = subject.architecture.resolution
         try:
-            timing = engine.measure(subject.network, (3, side, side), seconds=SECONDS)
+            timing = subject.time(engine, seconds=SECONDS)
         except MeasuringError as error:
             failed[subject.name] = str(error)
             continue
@@ -152,12 +214,12 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _row(subject: Subject, target: Target, times_ms: Sequence[float], error: str | None) -> dict[str, Any]:
-    estimate = target.estimate(subject.architecture)
+    estimate = subject.predict(target)
     low_ms, high_ms = estimate.interval_ms
     measured_ms = statistics.median(times_ms) if times_ms else None
     return {
         "name": subject.name,
-        "digest": subject.architecture.digest,
+        "digest": subject.digest,
         "predicted_ms": estimate.latency_ms,
         "interval_ms": [low_ms, high_ms],
         "measured_ms": measured_ms,

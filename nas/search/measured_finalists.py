@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nas import runs
-from nas.search.latency_check import MeasureOrder, Subject, check_latencies, open_for
+from nas.search.latency_check import BuiltNetwork, MeasureOrder, check_latencies, open_for
 
 if TYPE_CHECKING:
     from nas.runs import RunDirectory
@@ -27,7 +27,7 @@ def measured_finalists(
         UserError: if the device does not answer.
     """
     engine = open_for(target.profile, order)
-    subjects = [Subject(f.name, f.architecture, f.network) for f in finalists]
+    subjects = [BuiltNetwork(f.name, f.architecture, f.network) for f in finalists]
     found = check_latencies(subjects, target, engine, watch, here=order.via is None)
     run.write_json(runs.LATENCY, found)
     error = "" if found["median_error"] is None else f"; predictions off by {found['median_error']:.1%} (median)"

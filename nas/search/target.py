@@ -16,6 +16,7 @@ from nas.resources import absolute_yaml
 from nas.search.objective import Constraints, Metrics, feasible
 
 if TYPE_CHECKING:
+    from nas.cost.ops import Trace
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
 
@@ -48,6 +49,10 @@ class Target:
     def estimate(self, architecture: Architecture) -> LatencyEstimate:
         """Return the latency kernel by kernel, with its interval."""
         return self._predictor.estimate(architecture)
+
+    def estimate_trace(self, trace: Trace) -> LatencyEstimate:
+        """Return the latency of the operations of any network, kernel by kernel, with its interval."""
+        return self._predictor.estimate_trace(trace)
 
 
 def load_target(name_or_path: str) -> Target:

@@ -171,6 +171,20 @@ def test_a_factor_without_inputs_is_no_gate():
     assert names(graph(nodes)) == ["mul"]
 
 
+def test_weights_kept_as_integers_are_parameters_and_their_scales_are_none():
+    weights = [
+        helper.make_tensor("w", TensorProto.INT8, [4, 3, 1, 1], bytes(12), raw=True),
+        helper.make_tensor("scales", TensorProto.FLOAT, [4], [0.1] * 4),
+        helper.make_tensor("zeros", TensorProto.INT8, [4], bytes(4), raw=True),
+    ]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "scales", "zeros"], ["weight"], axis=0),
+        helper.make_node("Conv", ["image", "weight"], ["out"]),
+    ]
+    read = trace_onnx(graph(nodes, weights=weights))
+    assert (read.trace.params, read.trace.ops[0].weight_elements, read.trace.macs) == (12, 12, 4 * 3 * 64)
+
+
 def test_what_is_not_known_is_said():
     trace = trace_onnx(graph([helper.make_node("Celu", ["image"], ["out"])])).trace
     assert trace.uncovered == ("Celu",)

@@ -9,8 +9,8 @@ from nas.hardware.measure.timing import timing_of
 from nas.hardware.profile import load_profile
 from nas.model.network import build
 from nas.search.latency_check import (
+    BuiltNetwork,
     MeasureOrder,
-    Subject,
     check_latencies,
     differences,
     made_on,
@@ -44,7 +44,7 @@ class FakeEngine:
 def subjects():
     space = load_space("tiny-hybrid")
     networks = {"winner": space.smallest(), "finalist-1": space.largest()}
-    return [Subject(name, architecture, build(architecture, seed=0)) for name, architecture in networks.items()]
+    return [BuiltNetwork(name, architecture, build(architecture, seed=0)) for name, architecture in networks.items()]
 
 
 @pytest.fixture(scope="module")

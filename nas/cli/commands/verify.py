@@ -1,4 +1,4 @@
-"""`nas verify`: measures the networks of a run."""
+"""`nas verify`: measures the networks of a run, or an ONNX file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli.answers import print_json
+from nas.cli.values import whole
 
-HELP = "measure a run's networks, and set the times beside the predicted ones"
+HELP = "measure a run's networks or an ONNX file, and set the times beside the predicted ones"
 EXAMPLES = """examples:
   nas verify runs/NAME                                                   here, with the target's engine if it runs here
   nas verify --target my-cpu.yaml runs/NAME
+  nas verify runs/NAME/export/model.onnx --target host-cpu               an exported file, any other ONNX too
   nas verify runs/NAME --via ssh://user@jetson                           on the device itself
   nas verify runs/NAME --via adb://SERIAL --tool ./benchmark_model
 """
@@ -20,8 +22,9 @@ EXAMPLES = """examples:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("run_dir", metavar="RUN", help="a finished run")
-    parser.add_argument("--target", metavar="NAME", help="profile that predicts (default: the run's)")
+    parser.add_argument("run_dir", metavar="RUN|FILE.onnx", help="a finished run, or an ONNX file")
+    parser.add_argument("--target", metavar="NAME", help="profile that predicts (default: the run's; host-cpu)")
+    parser.add_argument("--resolution", type=whole, metavar="R", help="side of the image, where an ONNX file has none")
     parser.add_argument("--engine", metavar="NAME", help="onnxruntime, litert, torch, tensorrt (default: the target's)")
     parser.add_argument("--via", metavar="DEVICE", help="ssh://user@host or adb://SERIAL (default: this machine)")
     parser.add_argument("--tool", metavar="PATH", help="trtexec or Python there (ssh); benchmark_model to push (adb)")
@@ -31,12 +34,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run ``nas verify``."""
     from nas.cli.watch import make_watch
-    from nas.jobs.verify import verify_run
+    from nas.jobs.verify import verify_onnx, verify_run
     from nas.search.latency_check import MeasureOrder
 
     order = MeasureOrder(arguments.engine, arguments.via, arguments.tool)
     with make_watch() as watch:
-        found = verify_run(Path(arguments.run_dir), order, watch, target=arguments.target)
+        path, target = Path(arguments.run_dir), arguments.target
+        if path.suffix == ".onnx":
+            found = verify_onnx(path, order, watch, target=target or "host-cpu", resolution=arguments.resolution)
+        else:
+            found = verify_run(path, order, watch, target=target)
     if arguments.json:
         return print_json(found)
     print(latency_text(found))

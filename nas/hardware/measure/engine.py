@@ -68,6 +68,18 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class TakesOnnx(Protocol):
+    """An engine that times an ONNX file as it is."""
+
+    def measure_onnx(self, model: bytes, input_shape: InputShape, *, seconds: float) -> Timing:
+        """Time a model for about `seconds`; its integers stay integers, whatever the settings say.
+
+        Raises:
+            MeasuringError: if this model cannot be run.
+        """
+
+
+@runtime_checkable
 class TellsKernels(Protocol):
     """An engine that tells the time of every kernel of a network, which then has its caches as they really are."""
 

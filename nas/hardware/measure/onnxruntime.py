@@ -37,7 +37,14 @@ class OnnxRuntime:
         Raises:
             MeasuringError: if the module cannot be exported or run.
         """
-        model = to_onnx(module, input_shape, self.settings.precision)
+        return self.measure_onnx(to_onnx(module, input_shape, self.settings.precision), input_shape, seconds=seconds)
+
+    def measure_onnx(self, model: bytes, input_shape: InputShape, *, seconds: float) -> Timing:
+        """Time a model for about `seconds`.
+
+        Raises:
+            MeasuringError: if it cannot be run.
+        """
         return time_onnx(model, input_shape, threads=self.settings.threads or 1, seconds=seconds)
 
     def measure_kernels(self, module: nn.Module, input_shape: InputShape, *, seconds: float) -> InContext | None:

@@ -60,10 +60,18 @@ class RemoteOnnxRuntime:
         Raises:
             MeasuringError: if it cannot be exported or run.
         """
+        return self.measure_onnx(to_onnx(module, input_shape, self.settings.precision), input_shape, seconds=seconds)
+
+    def measure_onnx(self, model: bytes, input_shape: InputShape, *, seconds: float) -> Timing:  # noqa: ARG002
+        """Ship a model and time it for about `seconds`.
+
+        Raises:
+            MeasuringError: if it cannot be run.
+        """
         folder = self.transport.folder
         with tempfile.TemporaryDirectory() as here:
             path = Path(here) / "model.onnx"
-            path.write_bytes(to_onnx(module, input_shape, self.settings.precision))
+            path.write_bytes(model)
             self.transport.push(path, f"{folder}/model.onnx")
         options = ["--threads", str(self.settings.threads or 1), "--seconds", f"{seconds:g}"]
         command = [self.python, f"{folder}/on_device.py", f"{folder}/model.onnx", *options]

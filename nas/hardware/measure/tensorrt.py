@@ -63,10 +63,18 @@ class TensorRT:
         Raises:
             MeasuringError: if it cannot be built or run.
         """
+        return self.measure_onnx(to_onnx(module, input_shape), input_shape, seconds=seconds)
+
+    def measure_onnx(self, model: bytes, input_shape: InputShape, *, seconds: float) -> Timing:  # noqa: ARG002
+        """Build an engine from a model and time it for about `seconds`; trtexec takes a free batch as 1.
+
+        Raises:
+            MeasuringError: if it cannot be built or run.
+        """
         folder = self.transport.folder
         with tempfile.TemporaryDirectory() as here:
             path = Path(here) / "model.onnx"
-            path.write_bytes(to_onnx(module, input_shape))
+            path.write_bytes(model)
             self.transport.push(path, f"{folder}/model.onnx")
         done = self.transport.run(self._command(seconds), seconds=_BUILD_SECONDS + seconds)
         if done.code:
