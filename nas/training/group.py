@@ -65,11 +65,15 @@ class Group:
 
     def any(self, flag: bool) -> bool:
         """Say whether the flag is set in any process."""
+        return self.largest(int(flag)) > 0
+
+    def largest(self, number: int) -> int:
+        """Return the largest of the processes' numbers."""
         if self.size == 1:
-            return flag
-        flags = torch.tensor(float(flag))
-        dist.all_reduce(flags)
-        return bool(flags > 0)
+            return number
+        numbers = torch.tensor(number)
+        dist.all_reduce(numbers, op=dist.ReduceOp.MAX)
+        return int(numbers)
 
 
 ALONE = Group()

@@ -214,7 +214,8 @@ class _Run:
     def _position(self, number: int) -> int:
         """Return the step of the schedule: the training's own, or a later one where time runs faster than steps."""
         share = self.callbacks.time_share
-        return number if share is None else max(number, min(self.steps, int(share() * self.steps)))
+        own = number if share is None else max(number, min(self.steps, int(share() * self.steps)))
+        return self.group.largest(own)  # only the first of several processes looks at the clock
 
     def _step(self, step: Step, images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
         recipe, group = self.recipe, self.group

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -113,10 +114,11 @@ def _joined(rank: int, processes: int, device: torch.device, folder: str) -> Ite
     cuda = device.type == "cuda"
     if cuda:
         torch.cuda.set_device(device)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    # Helpers are on this machine: nothing shall listen to others.
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     store = f"file://{Path(folder) / 'meeting'}"
     dist.init_process_group(
-        "nccl" if cuda else "gloo", init_method=store, rank=rank, world_size=processes, timeout=_PATIENCE
+        "cpu:gloo,cuda:nccl" if cuda else "gloo", init_method=store, rank=rank, world_size=processes, timeout=_PATIENCE
     )
     try:
         yield Group(rank, processes)

@@ -47,8 +47,14 @@ def space(tmp_path: Path) -> SearchSpace:
 
 
 def trained(space: SearchSpace, data: ImageData, runs: Path, processes: int) -> Mapping[str, torch.Tensor]:
-    found, _ = trained_supernet(space, data, RECIPE, runs_dir=runs, watch=Silent(), device=CPU, processes=processes)
+    where = {"runs_dir": runs, "device": CPU, "processes": processes}
+    found, _ = trained_supernet(space, data, RECIPE, watch=Silent(), time_share=half_gone, **where)
     return found.state_dict()
+
+
+def half_gone() -> float:
+    """Half of the time allowed is used from the start on, so that the learning rate begins low in all processes."""
+    return 0.5
 
 
 def difference(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> float:
@@ -66,7 +72,8 @@ def test_two_processes_train_as_one_does_and_go_on(space: SearchSpace, data: Ima
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained_supernet(space, data, RECIPE, runs_dir=tmp_path / "killed", watch=Killed(), device=CPU, processes=2)
+        where = {"runs_dir": tmp_path / "killed", "device": CPU, "processes": 2}
+        trained_supernet(space, data, RECIPE, watch=Killed(), time_share=half_gone, **where)
     assert list((tmp_path / "killed").rglob("*.state"))
     assert difference(alone, trained(space, data, tmp_path / "killed", 2)) < 1e-5
 

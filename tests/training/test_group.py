@@ -30,3 +30,4 @@ def test_one_process_alone_changes_nothing() -> None:
     assert ALONE.mean({"loss": 2.0}, 1.0) == {"loss": 2.0}
     assert ALONE.any(True)
     assert not ALONE.any(False)
+    assert ALONE.largest(3) == 3
