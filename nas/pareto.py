@@ -6,6 +6,7 @@ Functions return indices into what they were given, so that callers keep their o
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 Point = tuple[float, float]
@@ -25,18 +26,27 @@ def front(points: Sequence[Point]) -> list[int]:
 
 
 def ranks(points: Sequence[Point]) -> list[int]:
-    """Return each point's rank: 0 on the front, 1 on the front of what is left, and so on."""
+    """Return each point's rank: 0 on the front, 1 on the front of what is left, and so on.
+
+    From the cheapest on, a point belongs to the first front whose best accuracy so far it exceeds (Jensen 2003).
+    """
     result = [0] * len(points)
-    left = list(range(len(points)))
-    rank = 0
-    while left:
-        values = {points[left[i]] for i in front([points[j] for j in left])}
-        for j in left:
-            if points[j] in values:
-                result[j] = rank
-        left = [j for j in left if points[j] not in values]
-        rank += 1
+    tops: list[float] = []  # of each front, the best accuracy so far, negated: they rise from front to front
+    before: int | None = None
+    for i in sorted(range(len(points)), key=lambda i: (points[i][1], -points[i][0], i)):
+        if before is not None and points[before] == points[i]:
+            result[i] = result[before]
+            continue
+        rank = bisect_right(tops, -points[i][0])
+        tops[rank : rank + 1] = [-points[i][0]]
+        result[i], before = rank, i
     return result
+
+
+def best(points: Sequence[Point], count: int) -> list[int]:
+    """Return the indices of `count` points, front by front; of one front, those with the most accuracy first."""
+    found = ranks(points)
+    return sorted(range(len(points)), key=lambda i: (found[i], -points[i][0], i))[:count]
 
 
 def hypervolume(points: Sequence[Point], reference: Point) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 # Chosen on another sample of cells than the one that docs/benchmarks.md reports.
-MEMBERS = ("params", "naswot", "snip")
+MEMBERS = ("params", "macs", "naswot")
 
 
 def rank_average(scores: Mapping[str, Sequence[float]], members: Sequence[str] = MEMBERS) -> NDArray[np.float64]:

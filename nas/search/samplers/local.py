@@ -22,7 +22,7 @@ _BASES = 12  # so many of the best are asked for a neighbour before a random arc
 def propose(task: Task, history: History, rng: random.Random) -> Point:
     """Propose a new neighbour of one of the best."""
     if len(history.points) < _STARTS:
-        return starting_point(task, len(history.points) + len(history.running), rng)
+        return starting_point(task, history.number, rng)
     for base in _bases(history, rng):
         for point in neighbours(task, base, rng):
             if task.is_open(point):
