@@ -59,10 +59,10 @@ class Plan:
     """
 
     folder: Path
-    images: int = 6_000
-    epochs: int = 5
+    images: int = 4_000
+    epochs: int = 4
     latency_ms: float = 0.22
-    evaluations: int = 80
+    evaluations: int = 60
     seeds: int = 2
 
     @property
@@ -148,6 +148,8 @@ def choose_widths(plan: Plan) -> None:
 
 def search(plan: Plan) -> None:
     """Train the supernet, score candidates, and choose by measured latency whom to train."""
+    import torch
+
     from nas.search.inline import InlineExecutor
     from nas.search.objective import Constraints
     from nas.search.study import Study
@@ -161,7 +163,9 @@ def search(plan: Plan) -> None:
     where = search_field(load_space(SPACE).for_classes(data.num_classes), target)
     recipe = Recipe(epochs=plan.epochs, batch_size=64, lr=1e-2)
     start = time.process_time()
-    _, weights = trained_supernet(where.full, data, recipe, runs_dir=plan.folder, watch=Silent())
+    _, weights = trained_supernet(
+        where.full, data, recipe, runs_dir=plan.folder, watch=Silent(), device=torch.device("cpu")
+    )
     trained = time.process_time()
     with RunDirectory.create(plan.folder, "search", resume=True) as run:
         study = Study(

@@ -150,7 +150,7 @@ def largest_subnet(run: Path) -> nn.Module:
     from nas.model.supernet import Supernet
     from nas.search.config import read_config
     from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit, load_supernet
-    from nas.search.supernets import FOLDER, supernet_key
+    from nas.search.supernets import stored_supernet
     from nas.search.target import load_target, search_field
     from nas.space.space import load_space
 
@@ -158,8 +158,15 @@ def largest_subnet(run: Path) -> nn.Module:
     space = load_space(config.space)
     data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
     full = search_field(space.for_classes(data.num_classes), load_target(config.target)).full
-    key = supernet_key(full, data, config.effort.supernet, config.warm_start)
-    weights = run.parent / FOLDER / f"{key}.safetensors"
+    weights = stored_supernet(
+        full,
+        data,
+        config.effort.supernet,
+        runs_dir=run.parent,
+        warm_start=config.warm_start,
+        processes=config.workers.train_processes,
+        run=run,
+    )
     if not weights.is_file():
         raise UserError(f"--teacher largest: {weights} is not there; name a timm model or a run")
     supernet = Supernet(full, seed=config.effort.supernet.seed)

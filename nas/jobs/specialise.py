@@ -98,7 +98,7 @@ def transfer(path: Path, order: Order) -> Transfer:
     from nas.search.target import load_target, search_field
     from nas.space.space import load_space
 
-    config = read_config(path / runs.CONFIG)
+    config = _as_it_came(path)
     load_run_blocks(path)
     scored = _scored(path)
     architectures = [_architecture(path, record) for record in scored]
@@ -145,6 +145,15 @@ def specialise(made: Transfer, name: str | None, watch: Watch) -> Outcome:
         run.write_text(runs.CANDIDATES, "".join(lines))
         run.write_yaml(runs.CONFIG, config_document(made.config))  # last: with it the folder is a run
     return resume(folder / run.path.name, watch)
+
+
+def _as_it_came(path: Path) -> SearchConfig:
+    """Return a run's configuration, with as many passes for finalists as its budget of time had left for them."""
+    config = read_config(path / runs.CONFIG)
+    if not (path / runs.TIME).is_file():
+        return config
+    recipe = replace(config.effort.finalist, epochs=runs.read_json(path / runs.TIME)["finalist_epochs"])
+    return replace(config, effort=replace(config.effort, finalist=recipe))
 
 
 def _scored(path: Path) -> list[dict[str, Any]]:
@@ -200,6 +209,7 @@ def _planned(config: SearchConfig, order: Order, target: Target, field: Field) -
         feasible_share=feasible_share(sampled, constraints),
         formats=config.formats if order.formats is None else order.formats,
         measure=None if other else config.measure,
+        time_plan=None,  # it was the source's
     )
 
 
@@ -243,22 +253,35 @@ def _require_something(
 def _tell_of_supernet(made: Transfer, watch: Watch) -> None:
     """Say it where the shared weights are gone: training them anew takes the longest part of a search."""
     from nas.data import load_data
-    from nas.search.supernets import FOLDER, supernet_key
+    from nas.search.supernets import stored_supernet
 
     config, full = made.config, made.field.full
     data = load_data(config.data, resolution=max(full.resolutions), seed=config.seed, root=config.root)
-    key = supernet_key(full, data, config.effort.supernet, config.warm_start)
-    weights = made.source.parent / FOLDER / f"{key}.safetensors"
+    weights = stored_supernet(
+        full,
+        data,
+        config.effort.supernet,
+        runs_dir=made.source.parent,
+        warm_start=config.warm_start,
+        processes=config.workers.train_processes,
+        run=made.source,
+    )
     if not weights.is_file():
         watch.say(f"supernet of {made.source} is not in {weights.parent} any more: it is trained anew first")
 
 
 def _take_trainings(made: Transfer, run: RunDirectory) -> None:
-    """Copy the trainings of finalists that are among the candidates: whichever is chosen again need not train again."""
-    for candidate in made.candidates:
-        file = Path("finalists") / f"{candidate.digest}.state"
-        if (made.source / file).is_file():
-            runs.write_atomic(run.path / file, (made.source / file).read_bytes())
+    """Copy the trainings of finalists that are among the candidates: whichever is chosen again need not train again.
+
+    A supernet that the source has for itself goes with them.
+    """
+    from nas.search.supernets import OWN
+
+    taken = {candidate.digest for candidate in made.candidates}
+    states = [f for f in (made.source / "finalists").glob("*.state") if f.stem.partition("-")[0] in taken]
+    for file in (*states, made.source / OWN):
+        if file.is_file():
+            runs.write_atomic(run.path / file.relative_to(made.source), file.read_bytes())
 
 
 def _record(candidate: Candidate, made: Transfer) -> dict[str, Any]:

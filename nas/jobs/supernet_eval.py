@@ -100,6 +100,7 @@ def _compared(
         warm_start=config.warm_start,
         device=device,
         processes=config.workers.train_processes,
+        run=run.path,
     )
     networks = spread(space, order.networks, seed=order.seed)
     evaluator = SupernetEvaluator(supernet, data)

@@ -16,6 +16,7 @@ from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
 from nas.search.time_budget import TimePlan
 from nas.training.device import CPU
+from nas.training.precision import Precision
 from nas.training.recipe import Recipe
 
 
@@ -108,6 +109,7 @@ class SearchConfig:
         warm_start: the checkpoint of timm's that the supernet starts from; None starts from random weights.
         blocks: digest of the file of block families that lies in the run as ``blocks.py``; None if there is none.
         specialised_from: the run whose candidates and supernet this one took over; None if it began with nothing.
+        precision: of the networks whose accuracies are compared: ``float``, or ``int8``, simulated.
         time_plan: how a budget of time is split over the stages; None searches as long as the efforts take.
     """
 
@@ -130,6 +132,7 @@ class SearchConfig:
     measure: MeasureOrder | None = None
     blocks: str | None = None
     specialised_from: str | None = None
+    precision: Precision = "float"
     time_plan: TimePlan | None = None
 
     @property

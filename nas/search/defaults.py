@@ -14,15 +14,16 @@ from nas.errors import UserError, unknown_name
 from nas.model.warm_start import WarmStart, read_warm_start, warmed
 from nas.resources import absolute_yaml
 from nas.search.config import Effort, SearchConfig, Workers
-from nas.search.evaluators import DEFAULT as DEFAULT_EVALUATOR
+from nas.search.evaluators import DEFAULT as SUPERNET
 from nas.search.evaluators import Order, kind_of, listed_architectures, read_order
 from nas.search.latency_check import MeasureOrder, require_measurable
 from nas.search.objective import RULES, Constraints
 from nas.search.samplers import DEFAULT, SAMPLERS
 from nas.search.study import Study
-from nas.search.target import derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
+from nas.search.target import Target, derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
 from nas.search.timing import timed
 from nas.space.space import SearchSpace, load_space
+from nas.training.precision import PRECISIONS, Precision
 from nas.training.recipe import Recipe, default_recipe
 
 SMALL_SPACE = "tiny-hybrid"
@@ -46,6 +47,7 @@ class Wishes:
         evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
         final_seeds: trainings of the winner and of the best known design.
+        precision: ``float`` or ``int8``, of the networks whose accuracies are compared; None takes the target's.
         time_budget_s: how long the whole search may take; evaluations and epochs that are given are then upper limits.
     """
 
@@ -55,7 +57,7 @@ class Wishes:
     space: str | None = None
     constraints: Constraints = Constraints()
     sampler: str | None = None
-    evaluator: str = DEFAULT_EVALUATOR
+    evaluator: str = SUPERNET
     select: str = "accuracy_per_mac"
     accuracy_slack: float = 0.01
     seed: int = 0
@@ -66,6 +68,7 @@ class Wishes:
     finalist_epochs: int | None = None
     candidate_epochs: int | None = None
     final_seeds: int | None = None
+    precision: str | None = None
     time_budget_s: float | None = None
     workers: Workers = Workers()
     formats: tuple[str, ...] = ("onnx",)
@@ -140,6 +143,7 @@ def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
         measure=wishes.measure,
         blocks=None if blocks is None else blocks.digest,
         sampler=wishes.sampler or DEFAULT,
+        precision=_precision(wishes, target, order),
     )
     if wishes.time_budget_s is None:
         return config
@@ -159,6 +163,17 @@ def _evaluator(wishes: Wishes) -> Order:
     if given:
         raise UserError(f"{', '.join(given)} would do nothing with --evaluator {order.name}; leave it out")
     return order
+
+
+def _precision(wishes: Wishes, target: Target, order: Order) -> Precision:
+    """Return what candidates are scored in: as the target computes, where the evaluator can tell."""
+    if wishes.precision not in (None, *PRECISIONS):
+        raise unknown_name("precision", str(wishes.precision), PRECISIONS)
+    if order.name != SUPERNET:
+        if wishes.precision == "int8":
+            raise UserError(f"--precision int8 goes with --evaluator {SUPERNET}, not with {order.name}")
+        return "float"
+    return "int8" if (wishes.precision or target.profile.precision) == "int8" else "float"
 
 
 def _warm_start(wishes: Wishes, space: SearchSpace) -> WarmStart | None:

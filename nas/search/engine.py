@@ -203,7 +203,7 @@ def _setting(config: SearchConfig, where: Field, weights: Path | None) -> Settin
     recipe = config.effort.candidate or config.effort.finalist
     blocks = own_blocks(where.full)
     device = config.workers.evaluation_device
-    return Setting(where.full, config.data, config.root, config.seed, recipe, weights, blocks, device)
+    return Setting(where.full, config.data, config.root, config.seed, recipe, weights, blocks, device, config.precision)
 
 
 def _climb(config: SearchConfig, run: RunDirectory, study: Study, setting: Setting, watch: Watch) -> list[Candidate]:

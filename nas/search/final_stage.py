@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas import runs
 from nas.data import ImageData
+from nas.hardware.profile import load_profile
 from nas.runs import RunDirectory
 from nas.search.config import Effort, SearchConfig
 from nas.search.evaluators import kind_of
@@ -18,6 +19,7 @@ from nas.search.time_budget import TimeLeft
 from nas.search.verdict import best_known
 from nas.search.watch import Watch
 from nas.training.device import resolve
+from nas.training.precision import Precision
 
 if TYPE_CHECKING:
     from nas.model.supernet import Supernet
@@ -71,6 +73,7 @@ def train_finalists(
         watch=watch,
         device=resolve(config.workers.device),
         total=total,
+        precisions=precisions(config),
     )
     clock, finalists = _Clock(left), list[Finalist]()
     for number, candidate in enumerate(chosen, start=1):
@@ -84,6 +87,13 @@ def train_finalists(
             for i in both:
                 finalists[i] = training.train_again(finalists[i])
     return finalists
+
+
+def precisions(config: SearchConfig) -> tuple[Precision, ...]:
+    """Return what finalists are scored in: that of the search first, and both where int8 matters."""
+    if config.precision == "int8" or load_profile(config.target).precision == "int8":
+        return ("int8", "float") if config.precision == "int8" else ("float", "int8")
+    return ("float",)
 
 
 def choose(finalists: Sequence[Finalist], config: SearchConfig) -> int:

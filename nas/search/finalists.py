@@ -6,7 +6,7 @@ trained several times, with other orders of the images: their accuracies then ha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +20,9 @@ from nas.search.objective import Metrics, select
 from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit
 from nas.search.watch import Watch
 from nas.training.device import placed
+from nas.training.fake_quant import simulate_int8
 from nas.training.loop import Callbacks, Progress
+from nas.training.precision import Precision
 from nas.training.recipe import Recipe
 from nas.training.train import evaluate, right_answers, train
 
@@ -42,10 +44,12 @@ class Training:
     Attributes:
         search_accuracy: on the search split.
         right: for each test image, in order, whether it was told right.
+        test_by_precision: accuracy on the test split in each precision that was scored.
     """
 
     search_accuracy: float
     right: tuple[bool, ...]
+    test_by_precision: Mapping[Precision, float]
 
     @property
     def test_accuracy(self) -> float:
@@ -87,6 +91,15 @@ class Finalist:
     def test_accuracy(self) -> float:
         """On the test split, mean over the trainings."""
         return fmean(self.test_accuracies)
+
+    @property
+    def test_by_precision(self) -> dict[Precision, float]:
+        """On the test split in each precision that was scored, mean over the trainings."""
+        return {name: fmean(t.test_by_precision[name] for t in self.trainings) for name in self._precisions}
+
+    @property
+    def _precisions(self) -> tuple[Precision, ...]:
+        return tuple(self.trainings[0].test_by_precision)
 
     @property
     def right(self) -> tuple[float, ...]:
@@ -153,6 +166,7 @@ class FinalTraining:
         watch: hears of progress.
         device: where to train.
         total: how many trainings there will be.
+        precisions: which to score; accuracies that are compared are those in the first.
     """
 
     def __init__(
@@ -165,6 +179,7 @@ class FinalTraining:
         watch: Watch,
         device: torch.device,
         total: int,
+        precisions: Sequence[Precision] = ("float",),
     ) -> None:
         self._supernet = supernet
         self._device = device
@@ -173,6 +188,7 @@ class FinalTraining:
         self._folder = folder
         self._watch = watch
         self._total = total
+        self._precisions = precisions
         self._done = 0
         self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
         self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}
@@ -220,9 +236,19 @@ class FinalTraining:
             checkpoint=self._folder / state_file(candidate.digest, number),
         )
         self._done += 1
-        right = tuple(right_answers(sized, self._splits["test"]).tolist())
-        training = Training(evaluate(sized, self._splits["search"]), right)
+        training = self._scored(sized)
         return network.cpu().eval(), training
+
+    def _scored(self, network: nn.Module) -> Training:
+        """Score a trained network in every precision."""
+        scored = {name: self._in_precision(network, name) for name in self._precisions}
+        right = {name: tuple(right_answers(n, self._splits["test"]).tolist()) for name, n in scored.items()}
+        first = self._precisions[0]
+        accuracies = {name: fmean(told) for name, told in right.items()}
+        return Training(evaluate(scored[first], self._splits["search"]), right[first], accuracies)
+
+    def _in_precision(self, network: nn.Module, precision: Precision) -> nn.Module:
+        return simulate_int8(network, self._calibration) if precision == "int8" else network
 
     def _start(self, architecture: Architecture, seed: int) -> nn.Sequential:
         """Return the network that training begins with."""

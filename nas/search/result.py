@@ -70,6 +70,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "select": config.select,
         "accuracy_slack": config.accuracy_slack,
         "sampler": config.sampler,
+        "precision": config.precision,
         "evaluator": _evaluator(config),
         "winner": winner_entry(_finalist(found.winner, target, config), estimate),
         "front": [
@@ -117,6 +118,7 @@ def _finalist(finalist: Finalist, target: Target, config: SearchConfig) -> dict[
         **_scored(finalist.candidate, config),
         "test_accuracy": finalist.test_accuracy,
         "test_accuracies": list(finalist.test_accuracies),
+        "test_accuracy_by_precision": finalist.test_by_precision,
         "search_accuracies": [t.search_accuracy for t in finalist.trainings],
         "feasible": feasible(finalist.metrics, config.constraints),
     }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nas.data import ImageData
     from nas.model.supernet import Supernet
     from nas.space.architecture import Architecture
+    from nas.training.precision import Precision
 
 CALIBRATION_BATCHES = 6
 CALIBRATION_BATCH_SIZE = 64
@@ -35,6 +36,7 @@ class SupernetSpec:
         blocks: files of block families that the space needs beside those of the package.
         content: the weights file's bytes, where workers may not see the file.
         device: what the worker computes on (`nas.training.device.resolve`).
+        precision: ``float``, or ``int8``: scored as if rounded to eight bits.
     """
 
     space: SearchSpace
@@ -45,6 +47,7 @@ class SupernetSpec:
     blocks: tuple[BlockFile, ...] = ()
     content: bytes | None = None
     device: str = CPU
+    precision: Precision = "float"
 
     def build(self) -> SupernetEvaluator:
         """Load weights and data, in the process that will use them."""
@@ -57,7 +60,7 @@ class SupernetSpec:
         data = load_data(self.data, resolution=max(self.space.resolutions), seed=self.data_seed, root=self.data_root)
         supernet = Supernet(self.space).eval()
         load_supernet(supernet, self.content if self.content is not None else self.weights)
-        return SupernetEvaluator(placed(supernet, device), data)
+        return SupernetEvaluator(placed(supernet, device), data, precision=self.precision)
 
     def packed(self) -> SupernetSpec:
         """Return a recipe that carries the weights, for workers on other machines (the data must be there)."""
@@ -65,23 +68,33 @@ class SupernetSpec:
 
 
 class SupernetEvaluator:
-    """Gives the accuracy on the search split that an architecture has with inherited weights."""
+    """Gives the accuracy on the search split that an architecture has with inherited weights.
 
-    def __init__(self, supernet: Supernet, data: ImageData) -> None:
+    Args:
+        supernet: the trained shared weights.
+        data: gives the images.
+        precision: ``int8`` rounds weights and activations to eight bits first.
+    """
+
+    def __init__(self, supernet: Supernet, data: ImageData, *, precision: Precision = "float") -> None:
         from nas.data.batches import EvaluationBatches
 
         self._supernet = supernet
+        self._precision = precision
         self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
         self._scoring = EvaluationBatches(data, "search")
 
     def evaluate(self, architecture: dict[str, Any]) -> float:
         """Return the accuracy, in [0, 1], of the architecture that the plain data describe."""
         from nas.space.architecture import Architecture
+        from nas.training.fake_quant import simulate_int8
         from nas.training.train import evaluate
 
         described = Architecture.from_dict(architecture)
-        network = inherit(self._supernet, described, self._calibration)
-        return evaluate(at_resolution(network, described), self._scoring)
+        network = at_resolution(inherit(self._supernet, described, self._calibration), described)
+        if self._precision == "int8":
+            network = simulate_int8(network, self._calibration)
+        return evaluate(network, self._scoring)
 
 
 def inherit(supernet: Supernet, architecture: Architecture, calibration: Any) -> nn.Sequential:

@@ -51,6 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--candidate-epochs", type=whole, metavar="N", help="passes that train one (--evaluator train)")
     how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
     how.add_argument("--final-seeds", type=whole, metavar="N", help=_SEEDS)
+    how.add_argument("--precision", metavar="NAME", help=_PRECISION)
     how.add_argument("--warm-start", metavar="timm:NAME[=FILE]", help=_WARM_START)
     how.add_argument("--select", default="accuracy_per_mac", metavar="RULE", help=_SELECT)
     how.add_argument("--accuracy-slack", type=points, default=1.0, metavar="POINTS", help=_SLACK)
@@ -120,7 +121,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
-        *("final_seeds", "time_budget_s"),
+        *("final_seeds", "time_budget_s", "precision"),
     )
     return Wishes(
         **{name: getattr(arguments, name) for name in same},
@@ -187,6 +188,7 @@ _EVALUATOR = (
 _SELECT = "accuracy_per_mac, accuracy, latency or knee (default: accuracy_per_mac)"
 _SLACK = "accuracy that the rule may give up, in points (default: 1)"
 _TIME = "2h, 30m, 90s: the whole search takes so long; evaluations and epochs that are given are then upper limits"
+_PRECISION = "float or int8: candidates are scored as if rounded to eight bits (default: the target's precision)"
 _SEEDS = "trainings of the winner and of the best known design (default: 3 on small data, else 1)"
 _WARM_START = (
     "start the shared weights from a checkpoint of timm's: a network of the space, with the weights that timm offers "

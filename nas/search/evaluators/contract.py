@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nas.blocks.user import BlockFile
 from nas.search.evaluate import EvaluatorSpec
 from nas.training.device import CPU
+from nas.training.precision import Precision
 from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Setting:
         weights: file of the trained supernet; None where none was trained.
         blocks: files of block families that the space needs beside those of the package.
         device: what a worker computes on (`nas.training.device.resolve`).
+        precision: ``float``, or ``int8`` where candidates are scored as if rounded to eight bits.
     """
 
     space: SearchSpace
@@ -56,6 +58,7 @@ class Setting:
     weights: Path | None = None
     blocks: tuple[BlockFile, ...] = ()
     device: str = CPU
+    precision: Precision = "float"
 
 
 @dataclass(frozen=True, slots=True)

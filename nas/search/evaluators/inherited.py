@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nas.search.evaluators.contract import Kind, Order, Setting
 from nas.search.supernet_evaluator import SupernetSpec
 
@@ -11,7 +13,8 @@ def spec(_order: Order, setting: Setting) -> SupernetSpec:
     assert setting.weights is not None
     weights = setting.weights.absolute()
     data = setting.data, setting.data_root, setting.seed
-    return SupernetSpec(setting.space, weights, *data, setting.blocks, device=setting.device)
+    how: dict[str, Any] = {"device": setting.device, "precision": setting.precision}
+    return SupernetSpec(setting.space, weights, *data, setting.blocks, **how)
 
 
 KIND = Kind(spec, words="with shared weights, before its own training", needs_supernet=True)
