@@ -98,10 +98,12 @@ def _trace(module: nn.Module, path: Path, facts: ModelFacts) -> None:
     import torch
 
     torch_compat.prepare()
+    from nas.export.attention import with_split_attention
+
     with silent(), torch.no_grad():
         try:
             example = torch.zeros(1, *facts.input_shape)
-            torch.jit.trace(module, example, check_trace=False).save(str(path))
+            torch.jit.trace(with_split_attention(module), example, check_trace=False).save(str(path))
         except Exception as error:  # tracing runs the module's own code: any error may come out of it
             raise NasError(f"ncnn: the network cannot be traced: {first_line(error)}") from error
 

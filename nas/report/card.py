@@ -43,6 +43,7 @@ def write_card(run_dir: Path) -> tuple[Path, Path]:
     licence = runs.read_json(folder / CARD).get("licence") if (folder / CARD).is_file() else None
     card = _card(run_dir, documents.result, facts, licence)
     card["files"] = list(_files(run_dir, facts))
+    card["rejected"] = [entry for entry in recorded(run_dir / "export") if not entry["passed"]]
     pages = {
         folder / CARD: json.dumps(card, indent=1, ensure_ascii=False) + "\n",
         folder / PAGE: render_card(card, run_facts(documents)),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from nas import schema
+from nas.export.legality import Legality
 from nas.report import words
 from nas.report.architecture_chart import architecture_data
 from nas.report.facts import RunFacts
 from nas.report.markdown import architecture_table
-from nas.report.numbers import compact, milliseconds, percent
+from nas.report.numbers import NOTHING, compact, milliseconds, percent
 from nas.report.tables import Table, markdown_safe, to_markdown
 
 
@@ -34,7 +36,7 @@ def render_card(card: Mapping[str, Any], run: RunFacts) -> str:
         _data(card, data),
         _recipe(card),
         _evidence(run),
-        _checks(card["files"]),
+        _checks(card["files"], card["rejected"]),
         _licence(card),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -118,29 +120,46 @@ def _evidence(run: RunFacts) -> str:
     return "\n\n".join(["## Latency: what it rests on", markdown_safe(sentence), "\n".join(lines)])
 
 
-def _checks(files: Sequence[Mapping[str, Any]]) -> str:
+def _checks(files: Sequence[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]]) -> str:
+    checked = [(entry["path"], found) for entry in files if (found := entry.get("verification"))]
     rows = tuple(
         (
-            f"`{entry['path']}`",
+            f"`{path}`",
             compact(found["file_bytes"]),
             str(found["images"]),
+            NOTHING if found["tolerance"] is None else f"{found['relative_difference']:.1e}",
+            NOTHING if found["tolerance"] is not None or found["sqnr_db"] is None else f"{found['sqnr_db']:.1f}",
             percent(found["top1_agreement"]),
             percent(found["accuracy"]),
             percent(found["pytorch_accuracy"]),
         )
-        for entry in files
-        if (found := entry.get("verification"))
+        for path, found in checked
     )
-    if not rows:
+    lines = [f"- `{path}`: {markdown_safe(line)}" for path, found in checked for line in _said(found)]
+    lines += [f"- `{e['file']}` was rejected: {markdown_safe('; '.join(e['shortcomings']))}" for e in rejected]
+    if not checked and not rejected:
         return ""
-    headers = ("file", "bytes", "images compared", "same class as PyTorch", "accuracy", "of PyTorch")
-    lines = [
-        f"- {entry['format']} on {legality['device']}, not checked: {'; '.join(legality['not_run'])}"
-        for entry in files
-        for legality in entry.get("verification", {}).get("legality", ())
-        if legality["not_run"]
-    ]
-    return "\n\n".join(filter(None, ["## Files", to_markdown(Table(headers, rows)), "\n".join(lines)]))
+    table = to_markdown(Table(_CHECKED, rows)) if rows else ""
+    return "\n\n".join(filter(None, ["## Files", _ABOUT_CHECKS, table, "\n".join(lines)]))
+
+
+_ABOUT_CHECKS = (
+    "Compared with PyTorch on images held out of training: floating point by its largest difference over the largest "
+    "logit, integers by SQNR (the energy of the logits over that of the errors) and by classes."
+)
+_CHECKED = ("file", "bytes", "images", "difference", "SQNR, dB", "same class", "accuracy", "of PyTorch")
+
+
+def _said(found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a check noted of a file, and what each device makes of it."""
+    yield from found.get("notes", ())
+    for document in found["legality"]:
+        head, *rest = schema.read(Legality, document).lines()
+        more = [f"{len(rest) - _MOST_LINES} more in verification.json"] if len(rest) > _MOST_LINES else []
+        yield "; ".join((head, *rest[:_MOST_LINES], *more))
+
+
+_MOST_LINES = 5
 
 
 def _licence(card: Mapping[str, Any]) -> str:

@@ -151,6 +151,18 @@ def test_a_licence_that_was_written_in_stays(run_dir: Path) -> None:
     assert "\nlicense: apache-2.0\n" in page.read_text(encoding="utf-8")
 
 
+def test_a_file_that_was_rejected_is_told_with_the_reason(run_dir: Path) -> None:
+    path = run_dir / "export" / "verification.json"
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    wrong = {"format": "toy", "file": "model.toy", "passed": False, "shortcomings": ["same class on 3.0 %"]}
+    path.write_text(json.dumps([*entries, {**entries[0], **wrong}]), encoding="utf-8")
+    write_card(run_dir)
+    assert "`model.toy` was rejected: same class on 3.0 %" in (run_dir / "winner" / PAGE).read_text(encoding="utf-8")
+    assert "toy" not in codes(run_dir)
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    write_card(run_dir)
+
+
 def test_a_file_that_is_gone_or_was_rejected_has_no_lines(run_dir: Path) -> None:
     path = run_dir / "export" / "model.pt2"
     away = path.replace(path.with_suffix(".away"))
