@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: check fix test test-slow bench docs
+.PHONY: check fix test test-slow chaos bench docs
 
 check:  ## everything quick that has to pass
 	$(PYTHON) -m ruff check .
@@ -17,6 +17,9 @@ test:
 
 test-slow:
 	$(PYTHON) -m pytest -m slow
+
+chaos:  ## searches killed at random moments, a hundred times and more (about an hour)
+	$(PYTHON) -m tests.chaos.full
 
 bench:
 	$(PYTHON) -m benchmarks.cost

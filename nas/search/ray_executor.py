@@ -83,6 +83,8 @@ def prepare_environment(address: str) -> None:
     if address == cluster.LOCAL and "ray" not in sys.modules:
         # Ray listens beyond this machine; only who has the token may use it.
         chosen |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    if address != cluster.LOCAL:
+        chosen |= cluster.token_environment()
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
 

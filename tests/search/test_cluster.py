@@ -54,6 +54,47 @@ def test_something_else_at_the_address_does_not_hang(monkeypatch):
             cluster.probe(f"127.0.0.1:{listener.getsockname()[1]}")
 
 
+def test_a_refusal_that_ray_repeats_for_ever_is_told_at_once(monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT", "import time; print('InvalidAuthToken', flush=True); time.sleep(60)")
+    start = time.perf_counter()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(UserError, match="missing or wrong"):
+            cluster.probe(f"127.0.0.1:{listener.getsockname()[1]}")
+    assert time.perf_counter() - start < 10
+
+
+def test_the_trace_of_a_dead_cluster_is_told_quickly(monkeypatch, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{probe.getsockname()[1]}"
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text(dead)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(UserError, match=f"ray_current_cluster names a Ray cluster at {dead}.*ray stop"):
+        cluster.probe("auto")
+    monkeypatch.setenv("RAY_ADDRESS", dead)
+    with pytest.raises(UserError, match="RAY_ADDRESS names"):
+        cluster.probe("auto")
+    monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
+    with pytest.raises(UserError, match="Ray Client is not supported"):
+        cluster.probe("auto")
+
+
+def test_a_token_that_is_there_is_used(monkeypatch, tmp_path):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cluster.token_environment() == {}
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("secret")
+    assert cluster.token_environment() == {"RAY_AUTH_MODE": "token"}
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert cluster.token_environment() == {}
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [
@@ -62,7 +103,7 @@ def test_something_else_at_the_address_does_not_hang(monkeypatch):
             "This process on node 10.0.0.5 was started with:\n    Ray: 2.60.0\n    Python: 3.11.2\n",
             r"another version \(Ray: 2.58.1, Python: 3.11.2, Ray: 2.60.0, Python: 3.11.2\)",
         ),
-        ("RPC error: InvalidAuthToken: Authentication token is missing", "RAY_AUTH_MODE=token"),
+        ("RPC error: InvalidAuthToken: Authentication token is missing", "RAY_AUTH_TOKEN_PATH"),
         ("ConnectionError: Could not find any running Ray instance.", "ray start --head"),
         ("", "no answer"),
     ],

@@ -1,0 +1,164 @@
+"""Killing a process again and again, and what has to hold afterwards."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SMALL_SEARCH = Path(__file__).with_name("small_search.py")
+LONGEST_S = 600
+
+
+@dataclass
+class Tally:
+    """What a series of kills came to."""
+
+    searches: int = 0
+    kills: int = 0
+    lost: int = 0
+    evaluated_again: int = 0
+    differing: int = 0
+    stages: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return self.lost == self.evaluated_again == self.differing == 0
+
+
+def run_to_end(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def killed(command: Sequence[str], after_s: float) -> bool:
+    """Run a command and kill it after so many seconds; False if it ended before."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        process.communicate(timeout=after_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+    assert process.returncode == 0, "it failed by itself"
+    return False
+
+
+def lines(path: Path) -> list[dict]:
+    """Return the whole lines of a JSON-lines file, as they stand after a kill."""
+    content = path.read_bytes() if path.exists() else b""
+    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def finished(run: Path) -> dict[int, dict]:
+    return {c["number"]: c for c in lines(run / "candidates.jsonl")}
+
+
+def outcome(run: Path) -> list[tuple]:
+    """What has to be equal in the end: every candidate, in the order of finishing, but for how long it took."""
+    keys = ("number", "digest", "source", "state", "metrics", "error", "search")
+    return [tuple(json.dumps(c[key], sort_keys=True) for key in keys) for c in lines(run / "candidates.jsonl")]
+
+
+def kill_small_searches(folder: Path, kills: int, seed: int, evaluations: int = 40, say: Callable = print) -> Tally:
+    """Kill small searches at random moments until there were so many kills; each is run to its end."""
+    rng, tally = random.Random(seed), Tally()
+    samplers = ("evolution", "nsga2", "local", "random", "tpe", "surrogate")
+    while tally.kills < kills:
+        sampler, name = samplers[tally.searches % len(samplers)], str(tally.searches)
+        one = [sys.executable, str(SMALL_SEARCH)]
+        start = time.perf_counter()
+        run_to_end([*one, str(folder / "undisturbed"), name, sampler, str(evaluations)])
+        whole_s = time.perf_counter() - start
+        run, command = folder / "killed" / name, [*one, str(folder / "killed"), name, sampler, str(evaluations)]
+        before: dict[int, dict] = {}
+        ended = False
+        while not ended:
+            noted = len(_noted(run))
+            ended = tally.kills >= kills or not killed(command, rng.uniform(0.1 * whole_s, 1.1 * whole_s))
+            if ended and not (run / "end.json").exists():
+                run_to_end(command)
+            tally.kills += not ended
+            now = finished(run)
+            tally.lost += sum(now.get(number) != candidate for number, candidate in before.items())
+            told = {c["digest"] for c in before.values()}
+            tally.evaluated_again += sum(digest in told for digest in _noted(run)[noted:])
+            before = now
+        tally.differing += outcome(run) != outcome(folder / "undisturbed" / name)
+        tally.searches += 1
+        say(f"search {name} ({sampler}, {whole_s:.1f} s): {tally}")
+    return tally
+
+
+SPACE = """# A space for tests.
+name: toy
+description: a few hundred networks
+resolution: 16
+stem: {out_chs: 8}
+stages:
+  - {depth: [1, 2], out_chs: [8, 16], stride: 2, blocks: [{kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2]}]}
+heads: [{kind: pool}]
+"""
+
+
+def whole_search(folder: Path, *more: str) -> list[str]:
+    """Return a command that searches small random images from supernet to report, but for --runs-dir."""
+    import numpy as np
+
+    images = np.random.default_rng(0).integers(0, 255, (300, 16, 16, 3), dtype=np.uint8)
+    np.savez(folder / "noise.npz", images=images, labels=np.arange(300) % 3)
+    (folder / "toy.yaml").write_text(SPACE)
+    flags = ["--data", str(folder / "noise.npz"), "--space", str(folder / "toy.yaml"), "--latency-ms", "10"]
+    effort = ["--supernet-epochs", "6", "--evaluations", "24", "--finalists", "2", "--finalist-epochs", "4"]
+    where = [*(more or ("--ray-address", "inline")), "--name", "run", "--device", "cpu"]
+    return [sys.executable, "-m", "nas", "search", "--target", "jetson-orin", *flags, *effort, *where]
+
+
+def kill_whole_searches(folder: Path, kills: int, seed: int, *more: str, say: Callable = print) -> Tally:
+    """Kill `nas search` at random moments of all its stages; the same command again has to go on."""
+    rng, tally = random.Random(seed), Tally()
+    command = whole_search(folder, *more)
+    start = time.perf_counter()
+    run_to_end([*command, "--runs-dir", str(folder / "undisturbed")])
+    whole_s = time.perf_counter() - start
+    while tally.kills < kills:
+        runs_dir = folder / f"killed-{tally.searches}"
+        run, again = runs_dir / "run", [*command, "--runs-dir", str(runs_dir)]
+        before: dict[int, dict] = {}
+        ended = False
+        while not ended:
+            ended = tally.kills >= kills or not killed(again, rng.uniform(0.2 * whole_s, whole_s))
+            if not ended:
+                tally.kills += 1
+                tally.stages.append(_stage(run))
+            now = finished(run)
+            tally.lost += sum(now.get(number) != candidate for number, candidate in before.items())
+            before = now
+        if tally.kills >= kills:
+            run_to_end(again)
+        tally.differing += _whole_outcome(run) != _whole_outcome(folder / "undisturbed" / "run")
+        tally.searches += 1
+        say(f"search {tally.searches} ({whole_s:.0f} s): {tally}")
+    return tally
+
+
+def _stage(run: Path) -> str:
+    """Say what a run was at when it was killed."""
+    progress = run / "progress.json"
+    return (json.loads(progress.read_text())["stage"] or "begin") if progress.exists() else "begin"
+
+
+def _whole_outcome(run: Path) -> tuple:
+    result = json.loads((run / "result.json").read_text())
+    return outcome(run), result["winner"], result["front"], (run / "winner" / "model.safetensors").read_bytes()
+
+
+def _noted(run: Path) -> list[str]:
+    path = run / "evaluated.txt"
+    return path.read_text().splitlines() if path.exists() else []
