@@ -64,6 +64,7 @@ class Workers:
         gpus: GPUs of one evaluation that Ray keeps for it; without any, Ray's workers use the CPU.
         device: what trains supernet and finalists, and evaluates: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         train_processes: processes that train the supernet together, each on its share of every batch.
+        storage: folder or bucket for data that nodes of a cluster do not see by themselves.
     """
 
     address: str = "local"
@@ -72,6 +73,7 @@ class Workers:
     gpus: float = 0.0
     device: str = "auto"
     train_processes: int = 1
+    storage: str | None = None
 
     def __post_init__(self) -> None:
         if self.train_processes < 1:

@@ -134,7 +134,7 @@ def executor(workers: Workers) -> Executor:
     """Return what evaluates candidates: this process, or Ray workers."""
     if workers.address == INLINE:
         return InlineExecutor()
-    return RayExecutor(workers.address, workers.count, workers.cpus, workers.gpus)
+    return RayExecutor(workers.address, workers.count, workers.cpus, workers.gpus, workers.storage)
 
 
 def proposal_lag(workers: Workers) -> int | None:

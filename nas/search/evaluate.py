@@ -54,17 +54,6 @@ class Evaluation:
         return cls(data["accuracy"], data["error"], data["seconds"])
 
 
-def build_evaluator(spec: EvaluatorSpec) -> Evaluator:
-    """Build an evaluator in a worker; if that fails, return one that fails for the same reason each time.
-
-    A worker that dies while it starts would be started again and again.
-    """
-    try:
-        return spec.build()
-    except Exception as problem:  # whatever it is, it must reach the user as text
-        return _BrokenEvaluator(problem if isinstance(problem, UserError) else RuntimeError(_one_line(problem)))
-
-
 def run_evaluation(evaluator: Evaluator, architecture: dict[str, Any]) -> Evaluation:
     """Evaluate one architecture; whatever goes wrong with it is told, not raised."""
     start = time.perf_counter()
@@ -73,7 +62,7 @@ def run_evaluation(evaluator: Evaluator, architecture: dict[str, Any]) -> Evalua
     try:
         accuracy = float(evaluator.evaluate(architecture))
     except Exception as problem:  # one bad candidate must not end the search, whatever its code raised
-        error = _one_line(problem)
+        error = one_line(problem)
     if accuracy is not None and not 0 <= accuracy <= 1:  # also true of NaN
         error = "accuracy is not a number" if math.isnan(accuracy) else f"accuracy {accuracy} is not within 0 and 1"
         accuracy = None
@@ -112,14 +101,9 @@ class _FunctionEvaluator:
         return float(self.function(architecture))
 
 
-@dataclass(frozen=True, slots=True)
-class _BrokenEvaluator:
-    problem: Exception
-
-    def evaluate(self, architecture: dict[str, Any]) -> float:  # noqa: ARG002 - fails before it looks
-        raise self.problem
-
-
-def _one_line(problem: Exception) -> str:
+def one_line(problem: Exception) -> str:
+    """Return an exception as one line; a message that is meant for a person as it stands."""
     text = " ".join(str(problem).split())[:500]
+    if isinstance(problem, UserError):
+        return text
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import UserError
-from nas.search import cluster
+from nas.search import cluster, shared_data
 from nas.search.evaluate import EvaluatorSpec
 from nas.search.executor import OnResult, Outcome, Progress, ShouldStop, Source
 
@@ -27,6 +27,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files a candidate, and most of the time of a short one
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune would drop what runs, and return as if all were well
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # else workers start one by one; the searcher bounds them
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # Tune's own snapshots are never read
 }
 
@@ -41,17 +42,23 @@ class RayExecutor:
         workers: candidates evaluated at once; None takes as many as fit.
         cpus_per_worker: CPUs, and torch threads, of a worker.
         gpus_per_worker: GPUs, or a share of one, of a worker.
+        storage: folder or bucket URI for data that nodes of a cluster do not see by themselves.
     """
 
     address: str = cluster.LOCAL
     workers: int | None = None
     cpus_per_worker: int = 1
     gpus_per_worker: float = 0
+    storage: str | None = None
 
     def __post_init__(self) -> None:
         cluster.checked_address(self.address)
         if self.workers is not None and self.workers < 1:
             raise UserError(f"at least one worker is needed, got {self.workers}")
+        if self.storage is not None:
+            shared_data.checked_storage(self.storage)
+        if self.gpus_per_worker > 1 and self.gpus_per_worker % 1:
+            raise UserError(f"a worker takes a share of one GPU or whole ones, got {self.gpus_per_worker:g}")
         if self.cpus_per_worker < 1 or self.gpus_per_worker < 0:
             wanted = f"{self.cpus_per_worker} and {self.gpus_per_worker}"
             raise UserError(f"a worker needs 1 CPU or more and 0 GPUs or more, got {wanted}")
@@ -72,9 +79,31 @@ class RayExecutor:
             progress = Progress(study, evaluations, on_result, should_stop)
             local = self.address == cluster.LOCAL
             with _scratch() as scratch, ray_tune.connected(self, scratch):
-                spec = evaluator_spec if local else evaluator_spec.packed()
+                spec = evaluator_spec if local else self._for_nodes(evaluator_spec)
                 ray_tune.run(self, spec, progress, scratch)
         return progress.outcome or "finished"
+
+    def _for_nodes(self, spec: EvaluatorSpec) -> EvaluatorSpec:
+        """Return a recipe that every node of the cluster can follow.
+
+        Raises:
+            UserError: if a node has not this program, or does not see the data and there is no shared place for them.
+        """
+        from nas.search import ray_nodes
+
+        path = shared_data.data_path(spec)
+        nodes = ray_nodes.look(path, self.cpus_per_worker)
+        ray_nodes.require_program(nodes)
+        blind = [node.name for node in nodes if not node.sees]
+        if path is None or not blind:
+            return spec.packed()
+        if self.storage is None:
+            raise UserError(
+                f"data {path}: not seen by Ray node {', '.join(blind[:3])}{' and others' if len(blind) > 3 else ''}; "
+                "give --storage-path, a folder that every node sees or a bucket (s3://bucket/folder), or have the data "
+                "at the same path on every node"
+            )
+        return shared_data.shared(spec, path, self.storage).packed()
 
 
 def prepare_environment(address: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import signal
 import sys
 import threading
@@ -25,7 +26,7 @@ from ray.tune.search import Searcher
 from nas.errors import NasError, UserError
 from nas.search import cluster
 from nas.search.candidate import Candidate
-from nas.search.evaluate import Evaluation, EvaluatorSpec, build_evaluator, run_evaluation
+from nas.search.evaluate import Evaluation, EvaluatorSpec, one_line, run_evaluation
 from nas.search.executor import Progress
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 # A worker that dies (memory, a lost machine) is replaced this often for one candidate. Errors of the candidate
 # itself are results, and not tried again.
 _MAX_FAILURES = 2
+_BROKEN = "broken"  # the result of a worker that has no evaluator: why
 _OBJECT_STORE_BYTES = 256 * 2**20
 
 
@@ -167,6 +169,9 @@ class _StudySearcher(Searcher):  # type: ignore[misc]  # ray has no types
         if result is not None and "seconds" in result and not error:
             evaluation = Evaluation.from_dict(result)
         with self._kept_errors():
+            if result is not None and _BROKEN in result:
+                # No fault of the candidate: it stays asked for, and a resumed search evaluates it.
+                raise UserError(f"a worker cannot evaluate: {result[_BROKEN]}")
             self._progress.finish(candidate, evaluation)
 
     @contextmanager
@@ -192,18 +197,31 @@ class _Worker(tune.Trainable):  # type: ignore[misc]  # ray has no types
     """Builds its evaluator once, then evaluates one candidate after another."""
 
     def setup(self, config: dict[str, Any], spec: EvaluatorSpec, threads: int) -> None:
-        """Build the evaluator."""
+        """Keep what the first step builds.
+
+        A worker that is long in coming is lost again: Tune gives its candidate to the next one that becomes free.
+        """
         self._architecture = json.loads(config["architecture"])
-        self._evaluator = build_evaluator(spec)
+        self._spec: EvaluatorSpec | None = spec
+        self._threads = threads
+
+    def step(self) -> dict[str, Any]:
+        """Evaluate the candidate; where no evaluator can be made here, say so instead."""
+        if self._spec is not None:
+            try:
+                self._build(self._spec)
+            except Exception as problem:  # whatever it is, it must reach the user as text
+                return {_BROKEN: f"{platform.node()}: {one_line(problem)}", "done": True}
+        return {**run_evaluation(self._evaluator, self._architecture).to_dict(), "done": True}
+
+    def _build(self, spec: EvaluatorSpec) -> None:
+        self._evaluator = spec.build()
+        self._spec = None
         if "torch" in sys.modules:
             import torch
 
             # More threads than CPUs make workers several times slower.
-            torch.set_num_threads(threads)
-
-    def step(self) -> dict[str, Any]:
-        """Evaluate the candidate."""
-        return {**run_evaluation(self._evaluator, self._architecture).to_dict(), "done": True}
+            torch.set_num_threads(self._threads)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Go on to the next candidate in the same process."""

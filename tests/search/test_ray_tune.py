@@ -85,7 +85,7 @@ def test_a_worker_that_dies_fails_its_candidate_alone():
 def test_errors_come_through_as_they_are():
     with pytest.raises(NasError, match="first 5 evaluations failed; the last one: RuntimeError: no memory left"):
         run(study(), 50, FunctionSpec("toy:failing"))
-    with pytest.raises(NasError, match="cannot be imported"):
+    with pytest.raises(UserError, match=r"a worker cannot evaluate: .*cannot be imported"):
         run(study(), 50, FunctionSpec("toy:none"))
     with pytest.raises(InfeasibleError):
         run(study(Constraints(latency_ms=0.001)), 50)

@@ -71,6 +71,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="GPUs, or a share of one, that Ray gives each evaluation (default: none, they use the CPU)",
     )
+    where.add_argument("--storage-path", metavar="PLACE", help=_STORAGE)
     where.add_argument("--device", metavar="NAME", help=_DEVICE)
     where.add_argument("--train-processes", type=whole, metavar="N", help=_PROCESSES)
     result = parser.add_argument_group("results")
@@ -177,6 +178,7 @@ _WHERE = {
     "gpus_per_trial": "gpus",
     "device": "device",
     "train_processes": "train_processes",
+    "storage_path": "storage",
 }
 
 
@@ -196,6 +198,10 @@ _WARM_START = (
 )
 _MEASURE = "choose the winner by measured latencies: here if the target is this machine, else --via"
 _NO_MEASURE = "never measure this CPU; else host-cpu is measured once, two minutes, on a CPU that it does not describe"
+_STORAGE = (
+    "folder that every node of a cluster sees, or a bucket (s3://bucket/folder): images that a node does not see by "
+    "itself are put there once, and fetched once by each node"
+)
 _RAY = "local, auto or HOST:PORT; inline uses no Ray at all (default: local)"
 _DEVICE = "what trains and evaluates: auto, cpu, cuda, cuda:1 or mps (default: auto, a GPU where there is one)"
 _PROCESSES = "processes that train the supernet together, each on its share of a batch; GPUs are dealt out (default: 1)"
