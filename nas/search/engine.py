@@ -114,7 +114,7 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
         with clock.stage("rungs"), suited_threads(data.resolution):
             front = _climb(config, run, study, setting, watch)
     with clock.stage("finalists"), suited_threads(data.resolution):
-        finalists = train_finalists(config, run, study, front, supernet, data, watch, left)
+        finalists, left_out = train_finalists(config, run, study, front, supernet, data, watch, left)
     judged = finalists
     if config.measure is not None:
         with clock.stage("measuring"), suited_threads(data.resolution):
@@ -124,7 +124,7 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     if not kind_of(config.evaluator).gives_accuracy:  # what was not trained has a rank, and no accuracy to be shown
         trained = {f.candidate.digest for f in finalists}
         front = [c for c in front if c.digest in trained]
-    found = Found(winner, finalists, front, study.counts, len(data.test), clock.seconds)
+    found = Found(winner, finalists, front, study.counts, len(data.test), clock.seconds, left_out)
     save_winner(run.file("winner"), winner.architecture, winner.network)
     run.write_json(runs.RESULT, result_document(config, target, found))
     return found

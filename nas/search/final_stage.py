@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 
 from nas import runs
 from nas.data import ImageData
+from nas.errors import NasError
 from nas.hardware.profile import load_profile
 from nas.runs import RunDirectory
 from nas.search.config import Effort, SearchConfig
+from nas.search.evaluate import one_line
 from nas.search.evaluators import kind_of
-from nas.search.finalists import Finalist, FinalTraining, choose_baselines, choose_finalists, finalist_name
+from nas.search.finalists import (
+    Finalist,
+    FinalTraining,
+    choose_baselines,
+    choose_finalists,
+    ends_one_network,
+    finalist_name,
+)
 from nas.search.objective import feasible, select
 from nas.search.time_budget import TimeLeft
 from nas.search.verdict import best_known
@@ -40,8 +49,10 @@ def train_finalists(
     data: ImageData,
     watch: Watch,
     left: TimeLeft | None = None,
-) -> list[Finalist]:
+) -> tuple[list[Finalist], dict[str, str]]:
     """Train a few of the front beside known designs; the winner and its best rival several times.
+
+    What goes wrong with one network, a divergence or a lack of memory, is its own end: it is left out.
 
     Args:
         config: says how many, and by which recipe.
@@ -52,6 +63,12 @@ def train_finalists(
         data: what they are trained on.
         watch: hears of progress.
         left: how much time there is; None for as much as it takes. When it is over, those left are not trained.
+
+    Returns:
+        The finalists, and by name why others could not be trained.
+
+    Raises:
+        NasError: if none could be trained.
     """
     # A rank says nothing of how many points a candidate is behind the best.
     slack = config.accuracy_slack if kind_of(config.evaluator).gives_accuracy else _RANK_SLACK
@@ -75,18 +92,27 @@ def train_finalists(
         total=total,
         precisions=precisions(config),
     )
-    clock, finalists = _Clock(left), list[Finalist]()
+    clock, finalists, left_out = _Clock(left), list[Finalist](), dict[str, str]()
     for number, candidate in enumerate(chosen, start=1):
         if not clock.enough():
             watch.say(f"finals   no time is left for {total - len(finalists)} of {total} trainings")
-            return finalists
-        finalists.append(training.train(candidate, name=finalist_name(candidate, number)))
+            break
+        name = finalist_name(candidate, number)
+        try:
+            finalists.append(training.train(candidate, name=name))
+        except (NasError, MemoryError, RuntimeError) as error:
+            if not ends_one_network(error):
+                raise
+            left_out[name] = one_line(error)
+            watch.say(f"finals   {name} is left out: {left_out[name]}")
+    if not finalists:
+        raise NasError(f"no finalist could be trained: {'; '.join(left_out.values())}")
     for _ in range(1, effort.final_seeds):
         both = _pair(finalists, config)
         if clock.enough(len(both)):
             for i in both:
                 finalists[i] = training.train_again(finalists[i])
-    return finalists
+    return finalists, left_out
 
 
 def precisions(config: SearchConfig) -> tuple[Precision, ...]:

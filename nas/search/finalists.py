@@ -21,7 +21,7 @@ from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution,
 from nas.search.watch import Watch
 from nas.training.device import placed
 from nas.training.fake_quant import simulate_int8
-from nas.training.loop import Callbacks, Progress
+from nas.training.loop import Callbacks, DivergedError, Progress
 from nas.training.precision import Precision
 from nas.training.recipe import Recipe
 from nas.training.train import evaluate, right_answers, train
@@ -266,6 +266,12 @@ class FinalTraining:
 def state_file(digest: str, number: int = 0) -> str:
     """Return the name of the file that holds the state of a network's training, the `number`-th one."""
     return f"{digest}-{number}.state" if number else f"{digest}.state"
+
+
+def ends_one_network(error: Exception) -> bool:
+    """Whether an error of a training is that network's own: it diverged, or it did not fit into memory."""
+    scarce = "out of memory" in str(error) or "can't allocate memory" in str(error)
+    return isinstance(error, DivergedError | MemoryError) or (isinstance(error, RuntimeError) and scarce)
 
 
 def finalist_name(candidate: Candidate, number: int) -> str:

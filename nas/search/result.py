@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from nas import schema
@@ -38,6 +38,7 @@ class Found:
         counts: how many candidates went which way.
         test_images: how many images the test accuracies rest on.
         seconds: time spent, by stage.
+        left_out: why finalists could not be trained, by name.
     """
 
     winner: Finalist
@@ -46,6 +47,7 @@ class Found:
     counts: Counts
     test_images: int
     seconds: Mapping[str, float]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def result_document(config: SearchConfig, target: Target, found: Found) -> dict[str, Any]:
@@ -89,6 +91,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "verdict": schema.to_dict(verdict(found.winner, _rival(found, config), found.test_images)),
         "test_images": found.test_images,
         "counts": schema.to_dict(found.counts),
+        "left_out": dict(found.left_out),
         "seconds": {name: round(seconds, 2) for name, seconds in found.seconds.items()},
     }
 

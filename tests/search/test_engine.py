@@ -16,6 +16,7 @@ from nas.search.defaults import Wishes, plan
 from nas.search.engine import InterruptedRunError
 from nas.search.objective import Constraints
 from nas.search.watch import Silent
+from nas.training.loop import DivergedError
 
 
 @pytest.fixture
@@ -79,6 +80,24 @@ def test_an_interrupted_search_goes_on_to_the_same_end(
     same = [[(c["digest"], c["metrics"]) for c in candidates(o.path)] for o in (undisturbed, resumed)]
     assert same[0] == same[1]
     assert undisturbed.result["winner"]["test_accuracy"] == resumed.result["winner"]["test_accuracy"]
+
+
+def test_a_finalist_that_diverges_is_left_out_with_its_reason(
+    wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.search import finalists
+
+    train = finalists.FinalTraining.train
+
+    def diverging(self, candidate, *, name):
+        if name == "finalist-1":
+            raise DivergedError("loss is nan at step 1")
+        return train(self, candidate, name=name)
+
+    monkeypatch.setattr(finalists.FinalTraining, "train", diverging)
+    outcome = start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
+    assert outcome.result["left_out"] == {"finalist-1": "DivergedError: loss is nan at step 1"}
+    assert outcome.result["winner"]["name"] != "finalist-1"
 
 
 def test_an_impossible_budget_names_the_tightest_seen(wishes: Wishes, tmp_path: Path) -> None:
