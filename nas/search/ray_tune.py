@@ -7,6 +7,7 @@ their evaluator.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -101,7 +102,7 @@ def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch:
     # with_parameters puts the recipe into the object store once, so that its content reaches each node once.
     worker = tune.with_parameters(_Worker, spec=spec, threads=settings.cpus_per_worker)
     resources = {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
-    tune.Tuner(
+    tuner = tune.Tuner(
         tune.with_resources(worker, resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
@@ -116,7 +117,17 @@ def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch:
             # Without a checkpoint nothing needs a file system that all nodes share.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
-    ).fit()
+    )
+    stop: type[BaseException] | None = None
+    try:
+        tuner.fit()
+    except KeyboardInterrupt as interrupt:
+        stop = type(interrupt)
+    if stop is not None:
+        # Workers end when nothing refers to them any more; the traceback does, and Tune's objects among themselves.
+        del tuner, worker, searcher
+        gc.collect()
+        raise stop
     if searcher.error is not None:
         raise searcher.error
 
