@@ -61,6 +61,7 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
     if name is not None:
         runs.checked_name(name)
     check_workers(wishes.workers)
+    check_storage(wishes.study_storage)
     config = plan(wishes, runs_dir=runs_dir)
     stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
     with run_for(config, runs_dir, name, stem, watch) as run:
@@ -85,12 +86,26 @@ def resume(path: Path, watch: Watch, *, workers: Callable[[Workers], Workers] | 
 
     config = read_config(path / runs.CONFIG)
     load_run_blocks(path)
+    if not runs.finished(path):
+        check_storage(config.study_storage)
     with RunDirectory.open(path) as run:
         if workers is not None:
             config = replace(config, workers=workers(config.workers))
             check_workers(config.workers)
             run.write_yaml(runs.CONFIG, config_document(config))
         return _run(config, run, watch)
+
+
+def check_storage(url: str | None) -> None:
+    """Refuse a database that does not answer, or does not let us in, before any work.
+
+    Raises:
+        UserError: if something is wrong; a password is not shown.
+    """
+    if url is not None:
+        from nas.search.study_url import open_storage, read_url
+
+        open_storage(read_url(url)).remove_session()
 
 
 def check_workers(workers: Workers) -> None:

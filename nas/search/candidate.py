@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from nas.search.objective import Metrics
+from nas.search.objective import Metrics, front
 
 if TYPE_CHECKING:
     from nas.space.architecture import Architecture
@@ -75,3 +75,19 @@ class Candidate:
             error=data["error"],
             seconds=data["seconds"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many proposals went which way; `evaluated` counts the successful ones."""
+
+    evaluated: int = 0
+    infeasible: int = 0
+    failed: int = 0
+    duplicates: int = 0
+
+
+def front_of(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return those evaluated that none beats in both accuracy and MACs, the same whatever their order."""
+    complete = sorted((c for c in candidates if c.state == "complete"), key=lambda c: c.number)
+    return [complete[i] for i in front([c.metrics for c in complete])]

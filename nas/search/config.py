@@ -14,6 +14,7 @@ from nas.search.evaluators.contract import Order
 from nas.search.latency_check import MeasureOrder
 from nas.search.objective import Constraints
 from nas.search.samplers import DEFAULT
+from nas.search.study_url import without_password
 from nas.search.time_budget import TimePlan
 from nas.training.device import CPU
 from nas.training.precision import Precision
@@ -113,6 +114,7 @@ class SearchConfig:
         specialised_from: the run whose candidates and supernet this one took over; None if it began with nothing.
         precision: of the networks whose accuracies are compared: ``float``, or ``int8``, simulated.
         time_plan: how a budget of time is split over the stages; None searches as long as the efforts take.
+        study_storage: database that the study is shared in; kept in the run without its password.
     """
 
     target: str
@@ -136,6 +138,7 @@ class SearchConfig:
     specialised_from: str | None = None
     precision: Precision = "float"
     time_plan: TimePlan | None = None
+    study_storage: str | None = None
 
     @property
     def root(self) -> Path | None:
@@ -157,4 +160,6 @@ def read_config(path: Path) -> SearchConfig:
 def config_document(config: SearchConfig) -> dict[str, Any]:
     """Return what `read_config` reads."""
     document: dict[str, Any] = schema.to_dict(config)
+    if config.study_storage is not None:
+        document["study_storage"] = without_password(config.study_storage)
     return document

@@ -46,6 +46,7 @@ class Wishes:
         blocks: path of a file that defines block families of the user's own.
         evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
+        study_storage: database that the study is shared in; None searches alone.
         final_seeds: trainings of the winner and of the best known design.
         precision: ``float`` or ``int8``, of the networks whose accuracies are compared; None takes the target's.
         time_budget_s: how long the whole search may take; evaluations and epochs that are given are then upper limits.
@@ -75,6 +76,7 @@ class Wishes:
     warm_start: str | None = None
     measure: MeasureOrder | None = None
     blocks: str | None = None
+    study_storage: str | None = None
 
     def __post_init__(self) -> None:
         for what, name, legal in (("selection rule", self.select, RULES), ("sampler", self.sampler, SAMPLERS)):
@@ -144,6 +146,7 @@ def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
         blocks=None if blocks is None else blocks.digest,
         sampler=wishes.sampler or DEFAULT,
         precision=_precision(wishes, target, order),
+        study_storage=wishes.study_storage,
     )
     if wishes.time_budget_s is None:
         return config

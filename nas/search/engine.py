@@ -31,6 +31,8 @@ from nas.search.objective import front as front_of
 from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
 from nas.search.rungs import climb
+from nas.search.shared import SharedStudy
+from nas.search.sharing import shared_study
 from nas.search.stopping import stopping
 from nas.search.study import Study
 from nas.search.supernets import own_blocks, trained_supernet
@@ -106,8 +108,8 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     else:
         watch.say(f"evaluator {config.evaluator}: no supernet; finalists are trained from scratch")
     setting = _setting(config, where, weights)
-    with clock.stage("search"), suited_threads(data.resolution):
-        study = _explore(config, run, where, target, setting, watch, left)
+    with clock.stage("search"), suited_threads(data.resolution), shared_study(config, where, data, run) as shared:
+        study = _explore(config, run, where, target, setting, watch, left, shared)
     watch.say(_explored_text(study, clock))
     front = study.front()
     if config.effort.candidate is not None and config.effort.rungs:
@@ -155,6 +157,7 @@ def _explore(
     setting: Setting,
     watch: Watch,
     left: TimeLeft | None,
+    shared: SharedStudy | None,
 ) -> Study:
     """Score candidates until the study holds as many as wanted."""
     study = Study(
@@ -167,7 +170,9 @@ def _explore(
         seeds=where.seeds,
         lag=proposal_lag(config.workers),
         only=listed_architectures(config.evaluator, where),
+        shared=shared,
     )
+    study.catch_up()
     wanted = config.effort.evaluations
     expected = wanted if config.time_plan is None else config.time_plan.evaluations
 
@@ -195,6 +200,7 @@ def _explore(
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
     if outcome == "exhausted":
         watch.say(f"the search space has no further feasible candidate after {study.counts.evaluated}")
+    study.catch_up()
     return study
 
 

@@ -14,7 +14,7 @@ from nas.search.candidate import Candidate
 from nas.search.evaluate import Evaluation, EvaluatorSpec
 
 if TYPE_CHECKING:
-    from nas.search.study import Counts
+    from nas.search.candidate import Counts
 
 
 class Source(Protocol):

@@ -33,13 +33,14 @@ def goals(metrics: Metrics, *, macs_count: bool) -> list[float] | None:
 
 
 def new_study(
-    name: str, storage: optuna.storages.BaseStorage | None = None, *, macs_count: bool = True
+    name: str, storage: optuna.storages.BaseStorage | None = None, *, macs_count: bool = True, join: bool = False
 ) -> optuna.Study:
-    """Make an empty study with the goals: accuracy up and, if they count, MACs down."""
+    """Make an empty study with the goals: accuracy up and, if they count, MACs down; `join` takes one that is there."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(study_name=name, storage=storage, directions=_DIRECTIONS[: 1 + macs_count])
+        directions = _DIRECTIONS[: 1 + macs_count]
+        return optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=join)
     finally:
         optuna.logging.set_verbosity(level)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs
@@ -10,7 +12,7 @@ from nas.errors import UserError
 from nas.search.candidate import Candidate
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from optuna.trial import FrozenTrial
 
     from nas.runs import RunDirectory
     from nas.search.samplers import CostFunction
@@ -65,6 +67,29 @@ def read_candidate(
     if digest != architecture.digest or set(params) != set(parameters):
         raise _other_space(place, space, f"candidate {number} is another network in this space")
     return candidate
+
+
+def read_shared(
+    trial: FrozenTrial, space: SearchSpace, parameters: Collection[str], cost_fn: CostFunction, *, number: int
+) -> Candidate:
+    """Read a trial that another search of a shared study finished, as candidate `number` of this one.
+
+    Raises:
+        UserError: if it is of another space.
+    """
+    noted = trial.user_attrs
+    record = {
+        "number": number,
+        "digest": noted["digest"],
+        "source": noted["source"],
+        "search": {"params": trial.params},
+    }
+    found = read_candidate(record, space, parameters, cost_fn, place=Path(f"trial {trial.number} of the shared study"))
+    seconds = 0.0 if trial.duration is None else trial.duration.total_seconds()
+    if not trial.values:
+        return replace(found, state="failed", error="failed in another search of the study", seconds=seconds)
+    metrics = replace(found.metrics, accuracy=trial.values[0])
+    return replace(found, state="complete", metrics=metrics, seconds=seconds)
 
 
 def _other_space(place: Path, space: SearchSpace, detail: str) -> UserError:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nas import schema
 from nas.runs import versions
-from nas.search.candidate import Candidate
+from nas.search.candidate import Candidate, Counts
 from nas.search.config import SearchConfig
 from nas.search.evaluators import kind_of
 from nas.search.finalists import Finalist
 from nas.search.objective import Metrics, feasible
 from nas.search.rungs import REDUCTION
-from nas.search.study import Counts
 from nas.search.target import Target
 from nas.search.verdict import best_known, verdict
 

@@ -15,11 +15,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nas import pareto, runs
-from nas.search.candidate import Candidate
+from nas.search.candidate import Candidate, Counts
 from nas.search.evaluate import Evaluation, EvaluatorSpec
 from nas.search.executor import Executor, OnResult, Outcome, ShouldStop
 from nas.search.samplers.evolution import crowding
-from nas.search.study import Counts
 from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:

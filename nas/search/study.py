@@ -13,11 +13,10 @@ an undisturbed one would have, with a `lag` or with one worker.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +27,19 @@ from optuna.trial import FrozenTrial, TrialState
 from nas import runs
 from nas.errors import InfeasibleError
 from nas.search import objective, samplers
-from nas.search.candidate import SAMPLED, Candidate
+from nas.search.candidate import SAMPLED, Candidate, Counts, front_of
 from nas.search.evaluate import Evaluation
 from nas.search.mirror import Mirror, frozen_trial, goals, new_study
-from nas.search.objective import Constraints, Metrics
-from nas.search.recovery import Record, read_candidate, recover
+from nas.search.objective import Constraints
+from nas.search.recovery import Record, read_candidate, read_shared, recover
 from nas.search.samplers import CostFunction, Listed, Task
+from nas.search.tightest import Tightest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nas.runs import RunDirectory
+    from nas.search.shared import SharedStudy
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
 
@@ -50,16 +51,6 @@ _PATIENCE = 10
 _MAX_PULLS = 6
 # Infeasible proposals told to the sampler for each accepted one: more would crowd out what was evaluated.
 _TOLD_INFEASIBLE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many proposals went which way; `evaluated` counts the successful ones."""
-
-    evaluated: int = 0
-    infeasible: int = 0
-    failed: int = 0
-    duplicates: int = 0
 
 
 class Study:
@@ -78,6 +69,7 @@ class Study:
         lag: int | None = None,
         macs_count: bool = True,
         only: Listed | None = None,
+        shared: SharedStudy | None = None,
     ) -> None:
         """Make a study, or continue the one that `run_dir` holds.
 
@@ -93,6 +85,7 @@ class Study:
                 see all that are finished.
             macs_count: whether few MACs are a goal beside accuracy.
             only: the only architectures that may be proposed; None if all may.
+            shared: the study in a database that other searches take part in; None searches alone.
 
         Raises:
             UserError: if the sampler does not exist, or the run was made with another space.
@@ -127,11 +120,15 @@ class Study:
         self._waiting: deque[int] = deque()  # accepted proposals that are not visible yet, in order
         self._held: dict[int, tuple[Candidate, optuna.Trial]] = {}  # those of them that are finished
         self._again: deque[tuple[Candidate, optuna.Trial]] = deque()  # asked before the search was killed, never told
-        self._tightest: dict[str, float] = {}
+        self._tightest = Tightest(space.name, constraints)
         self._mirror: Mirror | None = None
         if run_dir is not None:
             self._mirror = Mirror(run_dir.file(runs.JOURNAL), run_dir.path.name, macs_count=macs_count)
             self._restore(*recover(run_dir), place=run_dir.file(runs.CANDIDATES))
+        self._shared = shared
+        self._elsewhere: set[str] = set()  # digests that others evaluate now
+        if shared is not None:
+            shared.catch_up({c.digest: c for c in self._finished})
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -171,11 +168,14 @@ class Study:
         Raises:
             InfeasibleError: if nothing feasible was seen in a bounded number of tries.
         """
-        if self._again:
+        while self._again:
             candidate, trial = self._again.popleft()
-            self._live[candidate.number] = trial
-            return candidate
+            if self._claimed(candidate, trial):
+                self._live[candidate.number] = trial
+                return candidate
+            self._waiting.remove(candidate.number)
         self._release()
+        self.catch_up()
         while self._next - self._accepted <= MAX_TRIES + len(self._seeds):
             if len(self._known) >= self._size:
                 break
@@ -183,7 +183,7 @@ class Study:
             if proposed is not None:
                 return proposed
         if self._accepted < 0:
-            raise InfeasibleError(self._infeasible_message())
+            raise InfeasibleError(self._tightest.message(self._next))
         return None
 
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> Candidate:
@@ -204,7 +204,39 @@ class Study:
         )
         self._held[candidate.number] = (finished, trial)
         self._keep(finished, self._optuna.get_trials(deepcopy=False)[trial.number])
+        if self._shared is not None:
+            self._shared.finish(finished)
         return finished
+
+    def catch_up(self) -> None:
+        """Take up what others finished, once the study's own starting points are proposed; nothing if it is alone."""
+        if self._shared is None or self._next - self._first < len(self._seeds):
+            return
+        news = self._shared.news()
+        finished = {c.digest for c in self._finished}
+        for trial in news.finished:
+            candidate = read_shared(trial, self.space, self._distributions, self._cost_fn, number=self._next)
+            if candidate.digest in finished:
+                continue
+            finished.add(candidate.digest)
+            self._next += 1
+            self._accepted, self._told_infeasible = candidate.number, 0
+            self._tightest.note(candidate.metrics)
+            self._optuna.add_trial(self._frozen(candidate, trial.params, {}))
+            self._visible.append(candidate)
+            self._keep(candidate, self._optuna.get_trials(deepcopy=False)[-1])
+        self._known -= self._elsewhere
+        self._elsewhere = set(news.taken - finished - self._known)
+        self._known |= self._elsewhere | finished
+
+    def _claimed(self, candidate: Candidate, trial: optuna.Trial) -> bool:
+        """Whether this search is to evaluate a candidate; if not, the sampler is told."""
+        if self._shared is None or self._shared.claim(candidate, trial.params, self._distributions):
+            return True
+        self._duplicates += 1
+        self._known.add(candidate.digest)
+        self._optuna.tell(trial, state=TrialState.FAIL)
+        return False
 
     def _release(self) -> None:
         """Show the sampler what the next proposal may see, in the order in which it was proposed."""
@@ -236,16 +268,18 @@ class Study:
             self._optuna.tell(trial, state=TrialState.FAIL)
             return None
         metrics = self._cost_fn(architecture)
-        self._note_tightest(metrics)
+        self._tightest.note(metrics)
         over = objective.violations(metrics, self.constraints)
         if over:
             self._reject(Candidate(number, source, architecture, metrics, "infeasible", over), trial)
+            return None
+        candidate = Candidate(number, source, architecture, metrics)
+        if not self._claimed(candidate, trial):
             return None
         self._accepted, self._told_infeasible = number, 0
         self._known.add(architecture.digest)
         self._live[number] = trial
         self._waiting.append(number)
-        candidate = Candidate(number, source, architecture, metrics)
         if self._run_dir is not None:
             asked = self._optuna.get_trials(deepcopy=False)[trial.number]
             record = {"number": number, "digest": candidate.digest, "source": source, "finished": len(self._finished)}
@@ -254,7 +288,7 @@ class Study:
 
     def _draw(self, number: int) -> tuple[str, optuna.Trial]:
         """Draw one proposal: a seed, the sampler's, or (when the sampler's are passed over) one of our own."""
-        sampler = samplers.make_sampler(self._sampler_name, self._task, self._seed_of(number))
+        sampler = samplers.make_sampler(self._sampler_name, self._task, samplers.proposal_seed(self._seed, number))
         source = SAMPLED
         own = number - self._first
         if own < len(self._seeds):
@@ -272,11 +306,11 @@ class Study:
 
     def _explore(self, number: int, pulls: int) -> Architecture:
         """Draw an architecture at random and cross it `pulls` times with one that is likely to be feasible."""
-        rng = random.Random(self._seed_of(number))
+        rng = random.Random(samplers.proposal_seed(self._seed, number))
         if self._only is not None and self._only.members:
             new = [a for a in self._only.members if a.digest not in self._known]
             return rng.choice(new or self._only.members)
-        anchors = [c.architecture for c in _front(self._visible)] or [self.space.smallest()]
+        anchors = [c.architecture for c in front_of(self._visible)] or [self.space.smallest()]
         anchor = rng.choice(anchors)
         architecture = self._task.sample(rng)
         for _ in range(pulls):
@@ -298,7 +332,7 @@ class Study:
     def _keep(self, candidate: Candidate, trial: FrozenTrial) -> None:
         """Remember a finished candidate, in memory, on disk and in the mirror."""
         self._finished.append(candidate)
-        self._front = _front([*self._front, candidate])
+        self._front = front_of([*self._front, candidate])
         if self._run_dir is None or self._mirror is None:
             return
         search = self._noted(trial)
@@ -321,7 +355,7 @@ class Study:
             candidate = read_candidate(record, self.space, self._distributions, self._cost_fn, place=place)
             found[candidate.number] = candidate, record["search"]
         self._finished = [candidate for candidate, _ in found.values() if candidate.state != "proposed"]
-        self._front = _front(self._finished)
+        self._front = front_of(self._finished)
         ordered = [found[number] for number in sorted(found)]
         taken_over = [c.number for c, search in ordered if search.get("from_run")]
         self._first = max(taken_over, default=-1) + 1
@@ -338,7 +372,7 @@ class Study:
         """Put one candidate back where it was: in order of their numbers, as the sampler knew them."""
         number = candidate.number
         self._known.add(candidate.digest)
-        self._note_tightest(candidate.metrics)
+        self._tightest.note(candidate.metrics)
         self._next = number + 1
         self._infeasible = max(self._infeasible, search["infeasible"])
         self._duplicates = max(self._duplicates, search["duplicates"])
@@ -364,30 +398,3 @@ class Study:
         infeasible = candidate.state == "infeasible"
         over = objective.overshoot(candidate.metrics, self.constraints) if infeasible else {}
         return frozen_trial(candidate, params, self._distributions, attrs, over, macs_count=self._macs_count)
-
-    def _note_tightest(self, metrics: Metrics) -> None:
-        for name in self.constraints.limits:
-            value = float(getattr(metrics, name))
-            self._tightest[name] = min(value, self._tightest.get(name, value))
-
-    def _infeasible_message(self) -> str:
-        limits = self.constraints.limits
-        kept = f" (less the margin of {self.constraints.margin:.0%})" if self.constraints.margin else ""
-        wanted = ", ".join(
-            f"{name} <= {limit:g}{kept if name == 'latency_ms' else ''}" for name, limit in limits.items()
-        )
-        seen = ", ".join(f"{name} {self._tightest[name]:.4g}" for name in limits if name in self._tightest)
-        return (
-            f"no architecture of the space {self.space.name!r} within {wanted} was found in {self._next} tries; "
-            f"the tightest seen: {seen}; allow more, or take a smaller space or a lower resolution"
-        )
-
-    def _seed_of(self, number: int) -> int:
-        digest = hashlib.sha256(f"{self._seed}:{number}".encode()).digest()
-        return int.from_bytes(digest[:4], "big")
-
-
-def _front(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the front of the evaluated ones, the same whatever their order."""
-    complete = sorted((c for c in candidates if c.state == "complete"), key=lambda c: c.number)
-    return [complete[i] for i in objective.front([c.metrics for c in complete])]

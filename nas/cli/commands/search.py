@@ -72,6 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="GPUs, or a share of one, that Ray gives each evaluation (default: none, they use the CPU)",
     )
     where.add_argument("--storage-path", metavar="PLACE", help=_STORAGE)
+    where.add_argument("--study-storage", metavar="URL", help=_STUDY)
     where.add_argument("--device", metavar="NAME", help=_DEVICE)
     where.add_argument("--train-processes", type=whole, metavar="N", help=_PROCESSES)
     result = parser.add_argument_group("results")
@@ -121,8 +122,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
         *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
-        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs"),
-        *("final_seeds", "time_budget_s", "precision"),
+        *("final_seeds", "time_budget_s", "precision", "study_storage"),
     )
     return Wishes(
         **{name: getattr(arguments, name) for name in same},
@@ -182,6 +182,10 @@ _WHERE = {
 }
 
 
+_STUDY = (
+    "database in which searches share one study: postgresql://USER@HOST/DB, mysql://..., redis://HOST:6379/0 or an "
+    "SQLite file; the password may also stand in NAS_STUDY_PASSWORD (default: the study is in the run alone)"
+)
 _DATA = "digits, photos, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
 _EVALUATOR = (
     "what scores candidates: supernet (the default), train (each from scratch, the best third again three times as "

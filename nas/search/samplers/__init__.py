@@ -8,6 +8,7 @@ a search repeatable, and a resumed one the same as an undisturbed one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from nas.search.samplers.fixed import Fixed
 from nas.search.samplers.published import Nsga2, Tpe
 from nas.search.samplers.task import CostFunction, Listed, Task
 
-__all__ = ["DEFAULT", "SAMPLERS", "CostFunction", "Fixed", "Listed", "Task", "make_sampler"]
+__all__ = ["DEFAULT", "SAMPLERS", "CostFunction", "Fixed", "Listed", "Task", "make_sampler", "proposal_seed"]
 
 DEFAULT = "evolution"
 
@@ -52,3 +53,8 @@ def make_sampler(name: str, task: Task, seed: int) -> BaseSampler:
     if name not in SAMPLERS:
         raise unknown_name("sampler", name, SAMPLERS)
     return SAMPLERS[name](task, seed)
+
+
+def proposal_seed(seed: int, number: int) -> int:
+    """Return what proposal `number` of a search with `seed` is drawn from."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:4], "big")
