@@ -45,6 +45,7 @@ def verifications_text(found: Sequence[Verification]) -> str:
         for v in found
     ]
     lines = [to_text(Table(headers, tuple(rows))), "", _COMPARED]
+    lines += [f"{v.file}: {note}" for v in found for note in v.notes]
     for verification in found:
         for legality in verification.legality:
             head, *rest = legality.lines()

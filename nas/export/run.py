@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 VERIFIED_IMAGES = 64
 VERIFIED_INTEGER_IMAGES = 512  # their measure is a share of images
 CALIBRATION_IMAGES = 128
+RANDOM_IMAGES, RANDOM_CALIBRATION_IMAGES = 16, 32  # of random weights a glance is enough
 
 
 def export_module(
@@ -148,8 +149,9 @@ def export_all(network: Deployable, formats: Sequence[str], folder: Path) -> lis
 def _export(network: Deployable, format_name: str, folder: Path) -> Verification:
     integers = isinstance(exporter(format_name), Quantizing)
     judged_by_classes = integers and network.trained  # a share of images, which needs many
-    count = VERIFIED_INTEGER_IMAGES if judged_by_classes else VERIFIED_IMAGES
-    images, labels = _first_images(network.data, "search", count)
+    floating = VERIFIED_IMAGES if network.trained else RANDOM_IMAGES
+    images, labels = _first_images(network.data, "search", VERIFIED_INTEGER_IMAGES if judged_by_classes else floating)
+    ranges = CALIBRATION_IMAGES if network.trained else RANDOM_CALIBRATION_IMAGES
     return export_module(
         network.network,
         format_name,
@@ -158,7 +160,7 @@ def _export(network: Deployable, format_name: str, folder: Path) -> Verification
         images=images,
         # Floating point computes the same numbers: an accuracy on fewer images would only mislead.
         labels=labels if judged_by_classes and network.labelled else None,
-        calibration=_first_images(network.data, "train", CALIBRATION_IMAGES)[0] if integers else None,
+        calibration=_first_images(network.data, "train", ranges)[0] if integers else None,
         trained=network.trained,
     )
 

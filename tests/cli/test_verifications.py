@@ -6,7 +6,7 @@ from nas.export.legality import Fallback, Legality
 def test_the_table_tells_what_was_compared_and_what_was_not_checked() -> None:
     chip = Legality("Chip", 3, (Fallback("GELU", (1,), "unknown"),), 2, 0.5, (), (), ("on a chip",), "by its book")
     facts = {"max_abs_difference": 0.1, "tolerance": None, "batch_sizes": (1,), "passed": True, "sqnr_db": 21.0}
-    facts |= {"accuracy": 0.975, "pytorch_accuracy": 0.981, "legality": (chip,)}
+    facts |= {"accuracy": 0.975, "pytorch_accuracy": 0.981, "legality": (chip,), "notes": ("passed by a whisker",)}
     found = Verification("tflite-int8", "model.int8.tflite", 69_000, 0.1, 0.02, None, 0.992, 359, (1,), True)
     found = Verification(**{**{n: getattr(found, n) for n in found.__slots__}, **facts})
     text = verifications_text([found])
@@ -14,6 +14,7 @@ def test_the_table_tells_what_was_compared_and_what_was_not_checked() -> None:
     assert row == ["model.int8.tflite", "69", "359", "2.0e-02", "99.2", "%", "21.0", "97.5", "%", "98.1", "%"]
     assert "model.int8.tflite on Chip: 2 of 3 operators (50.0 % of the MACs) run elsewhere" in text
     assert "not checked: on a chip" in text
+    assert "model.int8.tflite: passed by a whisker" in text
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

@@ -8,7 +8,13 @@ import pytest
 from nas.cli.parser import build_parser
 from nas.export import exporter, format_names
 from nas.export.formats import missing_modules
-from nas.export.run import CALIBRATION_IMAGES, VERIFIED_IMAGES, VERIFIED_INTEGER_IMAGES
+from nas.export.run import (
+    CALIBRATION_IMAGES,
+    RANDOM_CALIBRATION_IMAGES,
+    RANDOM_IMAGES,
+    VERIFIED_IMAGES,
+    VERIFIED_INTEGER_IMAGES,
+)
 from nas.export.verify import (
     LEAST_AGREEMENT,
     LEAST_EXCUSED_AGREEMENT,
@@ -40,6 +46,7 @@ def test_every_format_has_its_row(name: str) -> None:
 def test_the_criteria_are_the_programs() -> None:
     assert f"| {VERIFIED_IMAGES} | up to {VERIFIED_INTEGER_IMAGES} |" in PAGE
     assert f"on {CALIBRATION_IMAGES} images of the training split" in PAGE
+    assert f"{RANDOM_IMAGES} images are\ncompared, {RANDOM_CALIBRATION_IMAGES} give the ranges" in PAGE
     least = f"| at least {LEAST_AGREEMENT:.0%} | at least {LEAST_INTEGER_AGREEMENT:.0%}, or see below |"
     assert least.replace("%", " %") in PAGE
     assert f"at least {LEAST_EXCUSED_AGREEMENT:.0%} as PyTorch does".replace("%", " %") in PAGE
