@@ -40,9 +40,9 @@ PACK = "cifar10_jpeg_pack.npz"
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TARGET, SPACE = "host-cpu", "tiny-hybrid"
 COMPACT = ("mobilenetv2-large", "efficientnetv2-medium")  # seeds of the space: the same families in fewer, wider blocks
-MEASURED = 12  # candidates whose latency is measured before two are trained
+MEASURED = 8  # candidates whose latency is measured before two are trained
 QUICK = 0.7  # of the latency: where a network 30 % quicker is looked for
-ROUNDS, SECONDS = 3, 0.3
+ROUNDS, SECONDS = 3, 0.2
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Plan:
 
     Attributes:
         folder: where everything is kept.
-        images: of the training split; the search split has a fifth, the test split half as many.
+        images: of the training split; the search split has half as many, the test split as many.
         epochs: of the supernet and of every network.
         latency_ms: what the search may predict.
         evaluations: candidates that are scored.
@@ -59,10 +59,10 @@ class Plan:
     """
 
     folder: Path
-    images: int = 4_000
-    epochs: int = 4
+    images: int = 3_000
+    epochs: int = 5
     latency_ms: float = 0.22
-    evaluations: int = 60
+    evaluations: int = 40
     seeds: int = 2
 
     @property
@@ -106,8 +106,8 @@ def write_images(plan: Plan) -> None:
     if not source.is_file():
         raise UserError(f"{source}: not found; {VARIABLE} names the folder of the measured data")
     pack = np.load(source)
-    searched = plan.images // 5
-    held = {"train": plan.images + searched, "test": plan.images // 2}
+    searched = plan.images // 2
+    held = {"train": plan.images + searched, "test": plan.images}
     x = {split: _decoded(pack[f"{split}_jpeg"], pack[f"{split}_off"], count) for split, count in held.items()}
     y = {split: pack[f"y_{split}"][:count].astype(np.int64) for split, count in held.items()}
     arrays = {
@@ -139,7 +139,7 @@ def choose_widths(plan: Plan) -> None:
     for name, make in DESIGNS.items():
         widths = {make(width).digest: width for width in reversed(WIDTHS)}
         near = sorted(widths.values(), key=lambda w: abs(target.metrics(make(w)).latency_ms / plan.latency_ms - 1))
-        tried = measure({f"{width}": make(width) for width in near[:8]})
+        tried = measure({f"{width}": make(width) for width in near[:5]})
         width = min(tried, key=lambda w: abs(tried[w] / wanted_ms - 1))
         known[name] = _known(make(float(width)), float(width), tried[width])
     write(plan.folder / "machine.json", {"slowdown": slowdown, "latency_ms": wanted_ms})
@@ -215,16 +215,17 @@ def winner_and_rival(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def measure(architectures: Mapping[str, Architecture]) -> dict[str, float]:
     """Return measured latencies in ms by name: the median over rounds in which all take turns."""
+    from nas.hardware.measure.convert import to_onnx
     from nas.hardware.measure.onnxruntime import OnnxRuntime
     from nas.model.network import build
 
     engine = OnnxRuntime()
     times: dict[str, list[float]] = {name: [] for name in architectures}
-    networks = {name: build(a, seed=0).eval() for name, a in architectures.items()}
+    shapes = {name: (3, a.resolution, a.resolution) for name, a in architectures.items()}
+    models = {name: to_onnx(build(a, seed=0).eval(), shapes[name]) for name, a in architectures.items()}
     for _ in range(ROUNDS):
-        for name, network in networks.items():
-            side = architectures[name].resolution
-            times[name].append(engine.measure(network, (3, side, side), seconds=SECONDS).latency_ms)
+        for name, model in models.items():
+            times[name].append(engine.measure_onnx(model, shapes[name], seconds=SECONDS).latency_ms)
     return {name: statistics.median(ms) for name, ms in times.items()}
 
 

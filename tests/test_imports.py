@@ -33,3 +33,10 @@ def test_these_can_come_first(module: str) -> None:
     command = [sys.executable, "-c", f"import {module}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_only_reads_a_run_needs_neither_torch_nor_timm() -> None:
+    """`nas select` and `nas status` answer at once: importing torch and timm takes seconds."""
+    code = "import sys, nas.jobs.select, nas.jobs.status; print([m for m in ('torch', 'timm') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.blocks.user import BlockFile
 from nas.search.evaluate import EvaluatorSpec
 from nas.training.device import CPU
 from nas.training.precision import Precision
 from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    from nas.blocks.user import BlockFile
     from nas.search.samplers.task import Listed
     from nas.space.space import SearchSpace
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.blocks.user import BlockFile
 from nas.errors import unknown_name
 from nas.search.evaluators.contract import Kind, Order, Setting
-from nas.search.supernet_evaluator import at_resolution
 
 if TYPE_CHECKING:
+    from nas.blocks.user import BlockFile
     from nas.search.proxies import ProxyBatch
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
@@ -91,6 +90,7 @@ class ProxyEvaluator:
 
         from nas.model.network import build
         from nas.search.proxies import PROXIES
+        from nas.search.supernet_evaluator import at_resolution
 
         found = []
         for name in self._proxies:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.blocks.user import BlockFile
 from nas.search.evaluators.contract import Kind, Order, Setting
-from nas.search.supernet_evaluator import at_resolution
 from nas.training.device import CPU, placed, resolve
 from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
 
+    from nas.blocks.user import BlockFile
     from nas.data import ImageData
 
 
@@ -72,6 +71,7 @@ class TrainEvaluator:
     def evaluate(self, architecture: dict[str, Any]) -> float:
         """Return the accuracy, in [0, 1], of the architecture that the plain data describe."""
         from nas.model.network import build
+        from nas.search.supernet_evaluator import at_resolution
         from nas.space.architecture import Architecture
         from nas.training.train import evaluate, train
 
