@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nas import torch_compat
-from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
+from nas.hardware.fit import MeasuredNetwork, fit_profile
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import Evidence, EvidenceGroup, HardwareProfile, load_profile
 from nas.hardware.profile_file import profile_text
@@ -148,42 +148,21 @@ def _unseen_architectures(template: HardwareProfile, case: Case) -> tuple[Eviden
 
 def _method(case: Case) -> str:
     many = f"{FOLDS}-fold cross-validation" if len(case.networks) > 2 * FOLDS else LEAVE_ONE_OUT
-    family = ", also of the siblings" if case.siblings else ""
-    chosen = f", {case.chosen} chosen inside each fold" if case.chosen else ""
-    return many + family + chosen
+    return many + (", also of the siblings" if case.siblings else "")
 
 
 def _fitter(template: HardwareProfile, case: Case) -> Fitter:
-    """Return what fits the case: in its family, and with the spread that suits the networks it is given best."""
-    fitters = [_fitter_with(spread, template, case) for spread in _spreads(case)]
-    return lambda networks: _best(fitters, networks)(networks)
-
-
-def _fitter_with(spread: Spread, template: HardwareProfile, case: Case) -> Fitter:
+    """Return what fits the case, in its family if it has one."""
     if case.siblings:
-        return family_fitter(template, case.siblings, case.networks, case.always, spread)
-    return lambda networks: profile_fitter(template, spread)([*networks, *case.always])
-
-
-def _spreads(case: Case) -> tuple[Spread, ...]:
-    return case.spreads or (case.spread,)
-
-
-def _best(fitters: Sequence[Fitter], networks: Sequence[MeasuredNetwork]) -> Fitter:
-    """Return the fitter with the smallest mean error on networks left out of `networks`."""
-    if len(fitters) == 1:
-        return fitters[0]
-    measured = [network.latency_ms for network in networks]
-    return min(fitters, key=lambda fitter: errors(leave_one_out(fitter, networks), measured).mape)
+        return family_fitter(template, case.siblings, case.networks, case.always, case.spread)
+    return lambda networks: profile_fitter(template, case.spread)([*networks, *case.always])
 
 
 def _fitted(template: HardwareProfile, case: Case, networks: Sequence[MeasuredNetwork]) -> HardwareProfile:
-    """Return the profile fitted to everything, with the spread that suits the case's networks best."""
-    fitters = {_fitter_with(spread, template, case): spread for spread in _spreads(case)}
-    spread = fitters[_best(list(fitters), case.networks)]
+    """Return the profile fitted to these networks."""
     if case.siblings:
-        return fit_in_family(template, case.siblings, case.networks, networks, spread)
-    return fit_profile(template, networks, spread)
+        return fit_in_family(template, case.siblings, case.networks, networks, case.spread)
+    return fit_profile(template, networks, case.spread)
 
 
 def _transferred(template: HardwareProfile, case: Case) -> Fit:

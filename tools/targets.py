@@ -57,8 +57,6 @@ class Case:
         networks: what each is left out of the fit once.
         siblings: other devices of the family, fitted together with it.
         others: networks of another kind.
-        spreads: to choose among inside each fold, by the mean error of networks left out there; `spread` if empty.
-        chosen: what they differ in.
         transfer: a target whose fitted rates are taken over by the ratio of the data sheets: there are no networks.
     """
 
@@ -69,8 +67,6 @@ class Case:
     siblings: tuple[Sibling, ...] = ()
     others: tuple[Group, ...] = ()
     note: str = ""
-    spreads: tuple[Spread, ...] = ()
-    chosen: str = ""
     transfer: str = ""
 
     @property
@@ -112,8 +108,7 @@ def _coral(template: HardwareProfile, data: Path) -> Case:
             "Fitted together with the same chip behind USB 3. Detectors, DeepLab and U-Net take at least 1.7 times as "
             "long on the board as behind a desktop CPU, so part of them runs on the CPU: they were left out."
         ),
-        spreads=tuple(Spread(noise=noise, scratch=0.3) for noise in (0.03, 0.05, 0.1)),
-        chosen="noise",
+        spread=Spread(noise=0.06, weight=0.7),
     )
 
 

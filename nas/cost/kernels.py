@@ -13,7 +13,7 @@ from nas.cost.rules import IMAGE_LAYOUT, Layout
 from nas.cost.rules import FusionRules as FusionRules
 
 if TYPE_CHECKING:  # reading a hardware profile must not import torch
-    from nas.cost.ops import Op, Trace
+    from nas.cost.ops import Op, Shape, Trace
 
 _POOLS = frozenset({"mean", "sum", "amax", "avg_pool", "max_pool", "adaptive_avg_pool"})
 _NORMS = frozenset({"batch_norm", "layer_norm", "group_norm"})
@@ -22,6 +22,7 @@ _COPIES = frozenset(
 )
 _RESIZES = frozenset({"upsample_nearest", "upsample_bilinear", "upsample_bicubic"})
 _OWN_KIND = frozenset({"linear", "matmul", "attention", "softmax"})
+_IN_PLACE = "in place"  # an operation whose operands were all written where it wants them
 
 KINDS = (
     *("conv", "conv_dw", "conv_pw", "conv_group", "linear", "matmul", "attention"),
@@ -84,8 +85,9 @@ def fuse_part(trace: Trace, rules: FusionRules, entry: Layout) -> tuple[tuple[Ke
     ops, exit_layout = simplify(trace.ops, rules), entry
     if rules.blocked is not None:
         ops, exit_layout = with_reorders(ops, rules.blocked, entry)
-    groups = _groups(_without_views(ops, rules), rules)
-    return tuple(_kernel(part) for group in groups for part in _taken_apart(group, rules)), exit_layout
+    groups = _groups(_written_in_place(_without_views(ops, rules), rules), rules)
+    launched = (group for group in groups if group[0].name != _IN_PLACE)
+    return tuple(_kernel(part) for group in launched for part in _taken_apart(group, rules)), exit_layout
 
 
 def _without_views(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
@@ -99,6 +101,30 @@ def _without_views(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
         elif inputs:
             source[op.output] = inputs[0]
     return left
+
+
+def _written_in_place(ops: Sequence[Op], rules: FusionRules) -> list[Op]:
+    """Leave of concatenations the operands that are copied."""
+    if not rules.in_place:
+        return list(ops)
+    counts, made = readers(ops), {op.output for op in ops}
+
+    def copied(op: Op) -> list[tuple[int, Shape]]:
+        operands = zip(op.inputs, op.input_shapes, strict=True)
+        return [(v, s) for v, s in operands if v not in made or counts[v] > 1 or op.inputs.count(v) > 1]
+
+    return [_copying(op, copied(op)) if op.name in rules.in_place else op for op in ops]
+
+
+def _copying(op: Op, operands: Sequence[tuple[int, Shape]]) -> Op:
+    """Return a concatenation that moves these operands only."""
+    if not operands:
+        return replace(op, name=_IN_PLACE)
+    inputs, shapes = zip(*operands, strict=True)
+    whole = op.output_shape
+    axis = next((i for i, side in enumerate(whole) if side != shapes[0][i]), 0)
+    moved = (*whole[:axis], sum(shape[axis] for shape in shapes), *whole[axis + 1 :])
+    return replace(op, inputs=inputs, input_shapes=shapes, output_shape=moved)
 
 
 def _groups(ops: Sequence[Op], rules: FusionRules) -> list[list[Op]]:

@@ -55,6 +55,8 @@ class FusionRules:
         after: for some of these, what they may directly follow there; others may follow anything.
         prologue: by the first operation of a kernel, what may be done to its inputs inside it.
         free: operations that cost nothing, such as reshapes of a contiguous map.
+        in_place: of these, concatenations, the engine copies only operands that something else reads too, or that
+            are an input; the others are written where they belong by the kernels that make them.
         expand: operations that the engine runs as several, one after the other. ``mean@rows`` gives one number for
             each row of channels. What comes before the first product of attention is done to its inputs: the first
             ``scale`` to the queries, all else to the keys.
@@ -70,6 +72,7 @@ class FusionRules:
 
     absorb: dict[str, tuple[str, ...]] = field(default_factory=dict)
     free: tuple[str, ...] = ("reshape",)
+    in_place: tuple[str, ...] = ()
     after: dict[str, tuple[str, ...]] = field(default_factory=dict)
     prologue: dict[str, tuple[str, ...]] = field(default_factory=dict)
     expand: dict[str, tuple[str, ...]] = field(default_factory=dict)

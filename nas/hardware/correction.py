@@ -4,8 +4,10 @@ A network's latency is taken to be a fixed cost plus, for each variant of kernel
 cost per kernel and a factor on the time at work. That is linear, in few readable numbers, and a Gaussian prior whose
 mean is the profile (times one common factor) says how far they may stray. All is relative to the measured latency.
 
-How far launches and work may stray is chosen by the error on left-out networks, which ridge regression gives without
-refitting (`error / (1 - leverage)`). No number may become negative, so the corrected profile stays monotone.
+How far launches and work may stray is told by the error on left-out networks, which ridge regression gives without
+refitting (`error / (1 - leverage)`): corrections are averaged, those with small errors counting most. A network whose
+left-out error sticks out counts less (Huber 1964): one latency in a hundred is wrong by more than 10 %, and a few
+networks have no others to outvote it. No number may become negative, so the corrected profile stays monotone.
 """
 
 from __future__ import annotations
@@ -29,8 +31,12 @@ COMMON = 0.1  # how far all launches, or all work, stray together from the commo
 FIXED = 0.1  # how far the fixed cost strays, in units of the median latency
 # Of the launch of a variant, in units of a network's mean time per kernel; of the work of a variant, in units of the
 # factor that would explain the latency by work alone. From "the profile is right up to one factor" to "anything".
-LAUNCH = (0.03, 0.1, 0.3, 1.0, 2.0)
+LAUNCH = (0.1, 0.3, 1.0, 2.0)
 WORK = (0.03, 0.1, 0.3, 1.0)
+STICKS_OUT = 2.0  # in standard deviations of the left-out errors, as their median tells it
+LEAST_SPREAD = 0.01  # of left-out errors: what fits better than this by chance makes no other network stick out
+REWEIGHTINGS = 2
+NEGLIGIBLE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +111,21 @@ def fit(networks: Design, intercept_ms: float = 0.0) -> Fit:
     relative = _features(networks) / networks.measured_ms[:, None]
     target = 1 - networks.stream_ms / networks.measured_ms
     mean = _prior_mean(networks, intercept_ms) * factor
-    covariance = min(
-        (_prior_covariance(networks, launch, work) for launch, work in product(LAUNCH, WORK)),
-        key=lambda candidate: _left_out_error(relative, target - relative @ mean, candidate),
+    covariances = [_prior_covariance(networks, launch, work) for launch, work in product(LAUNCH, WORK)]
+    trust = np.ones(len(target))
+    shares = np.zeros(len(covariances))
+    for step in range(REWEIGHTINGS + 1):
+        rows, misfit = relative * trust[:, None], (target - relative @ mean) * trust
+        left_out = np.array([_left_out_errors(rows, misfit, covariance) for covariance in covariances])
+        shares = _shares(left_out)
+        if step < REWEIGHTINGS:
+            trust = _trust(shares @ left_out / trust)
+    numbers = sum(
+        share * _solve(relative * trust[:, None], target * trust, mean, covariance)
+        for share, covariance in zip(shares / shares[shares > NEGLIGIBLE].sum(), covariances, strict=True)
+        if share > NEGLIGIBLE
     )
-    return Fit(factor, _solve(relative, target, mean, covariance))
+    return Fit(factor, numbers)
 
 
 def correction_of(networks: Design, fitted: Fit, before: Correction) -> Correction:
@@ -155,10 +171,24 @@ def _prior_covariance(networks: Design, launch: float, work: float) -> Array:
     return covariance
 
 
-def _left_out_error(relative: Array, misfit: Array, covariance: Array) -> float:
-    """Return the mean squared error on each network, were it left out; numbers may be negative here."""
+def _left_out_errors(relative: Array, misfit: Array, covariance: Array) -> Array:
+    """Return the error on each network, were it left out; numbers may be negative here."""
     precision = np.linalg.inv(relative @ covariance @ relative.T + NOISE**2 * np.eye(len(misfit)))
-    return float(np.mean((precision @ misfit / np.diag(precision)) ** 2))
+    return precision @ misfit / np.diag(precision)
+
+
+def _shares(left_out: Array) -> Array:
+    """Return how much each prior (row) counts: the likelihood of the left-out errors, were they normal."""
+    spread = np.sqrt(np.mean(np.square(left_out), axis=1))
+    likelihood = (spread.min() / spread) ** left_out.shape[1]
+    return likelihood / likelihood.sum()
+
+
+def _trust(left_out: Array) -> Array:
+    """Return the root of the weight of each network."""
+    apart = np.abs(left_out)
+    spread = max(1.4826 * float(np.median(apart)), LEAST_SPREAD)
+    return np.sqrt(np.minimum(1.0, STICKS_OUT * spread / np.maximum(apart, LEAST_SPREAD)))
 
 
 def _solve(relative: Array, target: Array, mean: Array, covariance: Array) -> Array:

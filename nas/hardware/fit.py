@@ -27,7 +27,7 @@ Array = Any  # a numpy array of floats
 
 RATES = ("overhead_ms", "gmacs_per_s", "gbytes_per_s", "half_macs", "half_out_chs")
 PER_KIND = 3  # of these, the ones that each kind fits for itself
-SINGLE = len(RATES) + 4  # factors of the whole profile: RATES, stream, on_chip, scratch, intercept
+SINGLE = len(RATES) + 5  # factors of the whole profile: RATES, stream, on_chip, scratch, weight, intercept
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Spread:
         stream: of the rate at which weights are streamed.
         on_chip: of the room for weights on the chip.
         scratch: of the share of activations that takes up this room.
+        weight: of the rate at which weights are read, where they have one of their own.
         intercept: of the whole network's fixed cost.
         noise: of the latencies: measurement noise and what the formula cannot express.
     """
@@ -60,6 +61,7 @@ class Spread:
     stream: float = 0.5
     on_chip: float = 0.0
     scratch: float = 0.5
+    weight: float = 0.0
     intercept: float = 1.0
     noise: float = 0.03
 
@@ -77,11 +79,13 @@ class _Problem:
         self.network_of = np.repeat(np.arange(len(works)), [len(network) for network in works])
         self.macs = np.array([work.macs for work in flat])
         self.macs_per_out_ch = np.array([work.macs_per_out_ch for work in flat])
-        self.moved_bytes = np.array([work.activation_bytes + work.weight_bytes for work in flat])
+        self.activations = np.array([work.activation_bytes for work in flat])
+        self.weights = np.array([work.weight_bytes for work in flat])
         self.measured_ms = np.array([network.latency_ms for network in networks])
-        self.weight_bytes = self._per_network([work.weight_bytes for work in flat])
-        self.activation_bytes = self._per_network([work.activation_bytes for work in flat])
-        single = (spread.half, spread.half, spread.stream, spread.on_chip, spread.scratch, spread.intercept)
+        self.weight_bytes = self._per_network(self.weights)
+        self.activation_bytes = self._per_network(self.activations)
+        of_chip = (spread.stream, spread.on_chip, spread.scratch, spread.weight)
+        single = (spread.half, spread.half, *of_chip, spread.intercept)
         self.spreads = np.concatenate([spread.common, single, np.tile(spread.kind, len(self.kinds))])
         self.noise = spread.noise
         self.free = self.spreads > 0
@@ -92,8 +96,9 @@ class _Problem:
     def predict(self, factors: Array) -> Array:
         """Return the latency of each network under the logarithms `factors` of all factors."""
         rates = dict(zip(RATES, self._rates(factors)[:, self.kind_of], strict=True))
-        times_ms = kernel_ms(self.macs, self.macs_per_out_ch, self.moved_bytes, **rates)
         limits = _scaled_limits(self.template.limits, factors)
+        rates["weight_gbytes_per_s"] = limits.weight_gbytes_per_s or rates["gbytes_per_s"]
+        times_ms = kernel_ms(self.macs, self.macs_per_out_ch, self.activations, self.weights, **rates)
         streaming_ms = stream_ms(self.weight_bytes, self.activation_bytes, limits)
         correction = _scaled_correction(self.template.correction, factors)
         return correction.scale * self._per_network(times_ms) + streaming_ms + correction.intercept_ms
@@ -163,9 +168,11 @@ def _scaled_rate(rate: KernelRate, factors: Array, evidence: Any) -> KernelRate:
 
 
 def _scaled_limits(limits: Limits, factors: Array) -> Limits:
+    stream, on_chip, scratch, weight = (float(factor) for factor in np.exp(factors[len(RATES) : SINGLE - 1]))
+    if limits.weight_gbytes_per_s is not None:
+        limits = dataclasses.replace(limits, weight_gbytes_per_s=limits.weight_gbytes_per_s * weight)
     if limits.stream_gbytes_per_s is None or limits.on_chip_bytes is None:
         return limits
-    stream, on_chip, scratch = (float(factor) for factor in np.exp(factors[len(RATES) : SINGLE - 1]))
     return dataclasses.replace(
         limits,
         stream_gbytes_per_s=limits.stream_gbytes_per_s * stream,

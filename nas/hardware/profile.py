@@ -42,6 +42,8 @@ class Limits:
         on_chip_bytes: room for weights on the chip; the rest is streamed at each inference.
         stream_gbytes_per_s: the rate of that streaming; needed where `on_chip_bytes` is given.
         scratch_share: room lost to the program and its buffers, as a share of all activations read and written.
+        weight_gbytes_per_s: the rate at which weights are read where they have a way of their own; otherwise they are
+            read at the rate of the activations.
     """
 
     unsupported: tuple[str, ...] = ()
@@ -49,12 +51,15 @@ class Limits:
     on_chip_bytes: float | None = None
     stream_gbytes_per_s: float | None = None
     scratch_share: float = 0.0
+    weight_gbytes_per_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.channel_multiple < 1:
             raise ValueError(f"channel_multiple must be at least 1, got {self.channel_multiple}")
         if self.scratch_share < 0:
             raise ValueError(f"scratch_share must not be negative, got {self.scratch_share}")
+        if self.weight_gbytes_per_s is not None:
+            _require_positive(weight_gbytes_per_s=self.weight_gbytes_per_s)
         if (self.on_chip_bytes is None) != (self.stream_gbytes_per_s is None):
             raise ValueError("on_chip_bytes and stream_gbytes_per_s are given together or not at all")
         if self.on_chip_bytes is not None and self.stream_gbytes_per_s is not None:

@@ -29,41 +29,6 @@ def profile_fitter(template: HardwareProfile, spread: Spread | None = None) -> F
     return fit
 
 
-def best_template(
-    templates: Sequence[HardwareProfile],
-    networks: Sequence[MeasuredNetwork],
-    always: Sequence[MeasuredNetwork] = (),
-    spread: Spread | None = None,
-) -> HardwareProfile:
-    """Return the template with the smallest mean error on left-out `networks`."""
-    if len(templates) == 1:
-        return templates[0]
-    measured = [network.latency_ms for network in networks]
-
-    def mean_error(template: HardwareProfile) -> float:
-        return errors(leave_one_out(profile_fitter(template, spread), networks, always), measured).mape
-
-    return min(templates, key=mean_error)
-
-
-def selecting_fitter(
-    templates: Sequence[HardwareProfile], always: Sequence[MeasuredNetwork] = (), spread: Spread | None = None
-) -> Fitter:
-    """Return a fitter that also chooses among `templates`, so that a left-out network has no part in the choice.
-
-    Args:
-        templates: profiles that differ in what the fit cannot move.
-        always: further networks that take part in every fit.
-        spread: how far each kind of factor may stray.
-    """
-
-    def fit(networks: Sequence[MeasuredNetwork]) -> Predictor:
-        chosen = best_template(templates, networks, always, spread)
-        return profile_fitter(chosen, spread)([*networks, *always])
-
-    return fit
-
-
 def macs_fitter(networks: Sequence[MeasuredNetwork]) -> Predictor:
     """Fit ``a + b * macs`` with positive `a` and `b` on the logarithm of the latency."""
     macs = np.array([_macs(network) for network in networks])

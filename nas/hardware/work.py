@@ -1,7 +1,8 @@
 """The work of a kernel on a device and the time it takes: the one formula that predictor and fit share.
 
-``time = overhead + max((macs * (1 + half_out_chs / out_chs) + half_macs) / rate, bytes / bandwidth)``: the roofline
-of Williams et al. 2009 with a launch cost and a rate that saturates with the output channels and with the work.
+``time = overhead + max((macs * (1 + half_out_chs / out_chs) + half_macs) / rate, bytes / bandwidth)``, where
+weights may have a bandwidth of their own (``activations / bandwidth + weights / weight bandwidth``): the roofline of
+Williams et al. 2009 with a launch cost and a rate that saturates with the output channels and with the work.
 """
 
 from __future__ import annotations
@@ -60,10 +61,12 @@ def launch_and_work_ms(kernel: Kernel, work: Work, profile: HardwareProfile) -> 
     work_ms = kernel_ms(
         work.macs,
         work.macs_per_out_ch,
-        work.activation_bytes + work.weight_bytes,
+        work.activation_bytes,
+        work.weight_bytes,
         overhead_ms=0.0,
         gmacs_per_s=rate.gmacs_per_s,
         gbytes_per_s=rate.gbytes_per_s,
+        weight_gbytes_per_s=profile.limits.weight_gbytes_per_s or rate.gbytes_per_s,
         half_out_chs=rate.half_out_chs,
         half_macs=rate.half_macs,
     )
@@ -98,18 +101,21 @@ def is_covered(kernel: Kernel, profile: HardwareProfile) -> bool:
 def kernel_ms(
     macs: Numeric,
     macs_per_out_ch: Numeric,
-    moved_bytes: Numeric,
+    activation_bytes: Numeric,
+    weight_bytes: Numeric,
     *,
     overhead_ms: Numeric,
     gmacs_per_s: Numeric,
     gbytes_per_s: Numeric,
+    weight_gbytes_per_s: Numeric,
     half_out_chs: Numeric,
     half_macs: Numeric,
 ) -> Numeric:
     """Return the time of a kernel, or of an array of kernels, in milliseconds."""
     slowed_macs = macs + macs_per_out_ch * half_out_chs
     compute_ms = np.where(macs > 0, (slowed_macs + half_macs) / (gmacs_per_s * PER_MS), 0.0)
-    return overhead_ms + np.maximum(compute_ms, moved_bytes / (gbytes_per_s * PER_MS))
+    moving_ms = activation_bytes / (gbytes_per_s * PER_MS) + weight_bytes / (weight_gbytes_per_s * PER_MS)
+    return overhead_ms + np.maximum(compute_ms, moving_ms)
 
 
 def stream_ms(weight_bytes: Numeric, activation_bytes: Numeric, limits: Limits) -> Numeric:

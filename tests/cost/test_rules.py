@@ -93,6 +93,39 @@ def test_zeros_and_identities_are_dropped_where_the_engine_drops_them() -> None:
     assert ops(Zeroed(), FusionRules(drop=("zeros", "identities", "unread"))) == [("relu",)]
 
 
+class Joined(nn.Module):
+    """Concatenates the input, a map that only the concatenation reads, and one that something else reads too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(16, 8, 1), nn.Conv2d(16, 24, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        own, shared = self.first(x), self.second(x)
+        return torch.relu(torch.cat([x, own, shared], 1)), shared + 1
+
+
+class Fire(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(16, 8, 1), nn.Conv2d(16, 24, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(torch.cat([self.first(x), self.second(x).relu()], 1))
+
+
+def test_what_only_a_concatenation_reads_is_written_in_place() -> None:
+    rules = FusionRules({"conv2d": ("relu",)}, in_place=("cat",))
+    assert ops(Fire(), FusionRules({"conv2d": ("relu",)})) == [("conv2d",), ("conv2d", "relu"), ("cat",), ("relu",)]
+    assert ops(Fire(), rules) == [("conv2d",), ("conv2d", "relu"), ("relu",)]
+
+
+def test_of_a_concatenation_only_what_is_read_elsewhere_is_copied() -> None:
+    copies = [k for k in fuse(trace_module(Joined(), (16, 4, 4)), FusionRules(in_place=("cat",))) if k.ops == ("cat",)]
+    assert [k.read_elements for k in copies] == [(16 + 24) * 16]
+    assert copies[0].output_shape == (1, 40, 4, 4)
+
+
 class Halves(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         first, second = x.chunk(2, dim=1)

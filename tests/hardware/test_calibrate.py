@@ -72,6 +72,14 @@ def test_ten_networks_show_that_launches_take_twice_as_long(profile, kernels):
     assert after.mape < 0.02
 
 
+def test_one_wrong_latency_is_outvoted(profile, kernels):
+    networks = measured_on(slower_launches(profile, 2.0), kernels)
+    measured = [network.latency_ms for network in networks[15:]]
+    spoilt = [dataclasses.replace(networks[0], latency_ms=1.3 * networks[0].latency_ms), *networks[1:15]]
+    predicted = [network_latency_ms(n.kernels, correct(profile, spoilt)) for n in networks[15:]]
+    assert errors(predicted, measured).mape < 0.02
+
+
 def test_a_profile_that_is_right_stays_right(profile, kernels):
     networks = measured_on(profile, kernels, random.Random(1))
     corrected = correct(profile, networks[:8])

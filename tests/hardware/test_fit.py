@@ -11,13 +11,11 @@ from nas.hardware.fit import MeasuredNetwork, Spread, fit_profile
 from nas.hardware.predictor import network_latency_ms
 from nas.hardware.profile import load_profile
 from nas.hardware.validate import (
-    best_template,
     errors,
     interval_factor,
     leave_one_out,
     macs_fitter,
     profile_fitter,
-    selecting_fitter,
     spearman,
 )
 
@@ -88,19 +86,3 @@ def test_spearman_shares_ranks():
 def test_few_networks_give_the_worst_case_as_interval():
     assert interval_factor([1.0, 1.2, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]) == 1.2
     assert interval_factor([1.0] * 19 + [3.0], [1.0] * 20) == 1.0
-
-
-def test_a_left_out_network_has_no_part_in_choosing_the_template(networks, device):
-    measured = measured_on(device, networks)[:5]
-    good = load_profile("pixel4-cpu")
-    bad = dataclasses.replace(good, correction=dataclasses.replace(good.correction, scale=50.0))
-    frozen = Spread(common=(0.0, 0.0, 0.0), kind=(0.1, 0.1, 0.1))
-    assert best_template((bad, good), measured, spread=frozen) is good
-    seen = []
-
-    def recording(networks):
-        seen.append({network.name for network in networks})
-        return selecting_fitter((bad, good), spread=frozen)(networks)
-
-    leave_one_out(recording, measured)
-    assert all(network.name not in names for network, names in zip(measured, seen, strict=True))

@@ -64,6 +64,15 @@ def test_channels_are_padded_to_the_multiple():
     assert times[257] == pytest.approx(times[264], rel=0.01)
 
 
+def test_weights_may_have_a_bandwidth_of_their_own():
+    profile = load_profile("pixel4-cpu")
+    kernel = fuse(trace_module(nn.Linear(1000, 1000), (1, 1, 1000)), profile.fusion)
+    slower = dataclasses.replace(profile, limits=Limits(weight_gbytes_per_s=0.01))
+    weights_ms = 1_001_000 * profile.bytes_per_element / 0.01e6
+    assert network_latency_ms(kernel, slower) == pytest.approx(weights_ms, rel=0.05)
+    assert network_latency_ms(kernel, profile) < 0.1 * weights_ms
+
+
 def test_weights_beyond_the_chip_are_streamed():
     profile = load_profile("coral-edgetpu")
     kernels = fuse(trace_module(nn.Linear(4096, 4096), (1, 1, 4096)), profile.fusion)
