@@ -209,8 +209,10 @@ def write_atomic(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         Path(partial).chmod(0o644)  # mkstemp's files are private, a run's documents are not
         Path(partial).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(partial).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)
         raise
 
 
@@ -227,9 +229,10 @@ def append_record(path: Path, record: object) -> None:
             if file.write(line) != len(line):  # what a disk does that becomes full in the middle of a line
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             os.fsync(file.fileno())
-        except OSError:
+        except OSError as error:
             with suppress(OSError):
                 file.truncate(before)
+            error.filename = error.filename or str(path)
             raise
 
 
@@ -304,7 +307,10 @@ def _lock(path: Path) -> int:
     # flock goes away with the process, however it ends; a lock file by existence would outlive a crash.
     import fcntl
 
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise UserError(f"run {str(path.parent)!r} cannot be written ({error.strerror})") from None
     for _ in range(_LOCK_TRIES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

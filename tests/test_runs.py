@@ -132,3 +132,13 @@ def test_a_line_that_does_not_fit_on_the_disk_is_taken_back(tmp_path, monkeypatc
             append_record(path, {"number": 2})
     append_record(path, {"number": 3})
     assert read_records(path) == [{"number": 1}, {"number": 3}]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(UserError, match=r"run .*run' cannot be written \(Read-only file system\)"):
+        RunDirectory.open(tmp_path / "run")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 SMALL_SEARCH = Path(__file__).with_name("small_search.py")
 LONGEST_S = 600
+STAGES = ("", "supernet", "search", "finalists", "export")  # the first before any other
 
 
 @dataclass
@@ -37,9 +38,11 @@ def run_to_end(command: Sequence[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def killed(command: Sequence[str], after_s: float) -> bool:
-    """Run a command and kill it after so many seconds; False if it ended before."""
+def killed(command: Sequence[str], after_s: float, when: Callable[[int], bool] = lambda _: True) -> bool:
+    """Run a command and kill it so many seconds after `when` holds of its process; False if it ended before."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    while process.poll() is None and not when(process.pid):
+        time.sleep(0.02)
     try:
         process.communicate(timeout=after_s)
     except subprocess.TimeoutExpired:
@@ -81,7 +84,7 @@ def kill_small_searches(folder: Path, kills: int, seed: int, evaluations: int = 
         ended = False
         while not ended:
             noted = len(_noted(run))
-            ended = tally.kills >= kills or not killed(command, rng.uniform(0.1 * whole_s, 1.1 * whole_s))
+            ended = tally.kills >= kills or not _killed_somewhere(command, run, rng, whole_s)
             if ended and not (run / "end.json").exists():
                 run_to_end(command)
             tally.kills += not ended
@@ -133,10 +136,12 @@ def kill_whole_searches(folder: Path, kills: int, seed: int, *more: str, say: Ca
         before: dict[int, dict] = {}
         ended = False
         while not ended:
-            ended = tally.kills >= kills or not killed(again, rng.uniform(0.2 * whole_s, whole_s))
+            stage = rng.choice(STAGES[STAGES.index(_stage(run) or "") :])
+            after_s = rng.uniform(0, 0.1 * whole_s)
+            ended = tally.kills >= kills or not killed(again, after_s, lambda pid: _stage(run, pid) == stage)  # noqa: B023
             if not ended:
                 tally.kills += 1
-                tally.stages.append(_stage(run))
+                tally.stages.append(_stage(run) or "begin")
             now = finished(run)
             tally.lost += sum(now.get(number) != candidate for number, candidate in before.items())
             before = now
@@ -148,15 +153,24 @@ def kill_whole_searches(folder: Path, kills: int, seed: int, *more: str, say: Ca
     return tally
 
 
-def _stage(run: Path) -> str:
-    """Say what a run was at when it was killed."""
+def _stage(run: Path, pid: int | None = None) -> str | None:
+    """Say what a run is at, or was when it was killed; None if that is of another process than `pid`."""
     progress = run / "progress.json"
-    return (json.loads(progress.read_text())["stage"] or "begin") if progress.exists() else "begin"
+    standing = json.loads(progress.read_text()) if progress.exists() else {"pid": pid, "stage": ""}
+    return standing["stage"] if pid in (None, standing["pid"]) else None
 
 
 def _whole_outcome(run: Path) -> tuple:
     result = json.loads((run / "result.json").read_text())
     return outcome(run), result["winner"], result["front"], (run / "winner" / "model.safetensors").read_bytes()
+
+
+def _killed_somewhere(command: Sequence[str], run: Path, rng: random.Random, whole_s: float) -> bool:
+    """Kill a small search at a random moment: one in four while it starts, else after a few more evaluations."""
+    if rng.random() < 0.25:
+        return killed(command, rng.uniform(0.1 * whole_s, 0.8 * whole_s))
+    after = len(_noted(run)) + rng.randint(1, 10)
+    return killed(command, rng.uniform(0, 0.04), lambda _: len(_noted(run)) >= after)
 
 
 def _noted(run: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Real processes: stopped by Ctrl-C or killed in any stage, a search goes on and loses nothing."""
+"""Real processes: stopped by Ctrl-C or SIGTERM, or killed, in any stage, a search goes on and loses nothing."""
 
 import json
 import os
@@ -36,14 +36,19 @@ def command(tmp_path: Path) -> list[str]:
 
 
 def stopped(command: list[str], when: Callable[[], bool], how: signal.Signals) -> subprocess.CompletedProcess[str]:
-    """Run a command and send it a signal as soon as `when` holds."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-    deadline = time.monotonic() + 120
+    """Run a command and send it a signal as soon as `when` holds; Ctrl-C reaches all processes of a terminal."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ, start_new_session=True
+    )
+    deadline = time.monotonic() + 400
     while process.poll() is None and not when() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()
-    process.send_signal(how)
-    out, err = process.communicate(timeout=120)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)
+    else:
+        process.send_signal(how)
+    out, err = process.communicate(timeout=400)
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
@@ -69,25 +74,37 @@ def test_stopped_in_every_stage_and_continued(command: list[str], tmp_path: Path
     kept = finished(run)
     assert len(kept) >= 3
 
-    finals = stopped(resume, lambda: any(run.glob("finalists/*.state")), signal.SIGINT)
-    assert finals.returncode == 130
+    finals = stopped(resume, lambda: any(run.glob("finalists/*.state")), signal.SIGTERM)
+    assert finals.returncode == 143
+    assert f"--resume {run}" in finals.stderr
     assert finished(run)[: len(kept)] == kept
 
-    done = subprocess.run(resume, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(inline, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     assert len(finished(run)) == len(set(finished(run))) == 12
     assert json.loads((run / "result.json").read_text())["counts"]["evaluated"] == 12
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_ray_evaluates(command: list[str], tmp_path: Path) -> None:
+def test_stopped_while_ray_evaluates(command: list[str], tmp_path: Path) -> None:
     run = tmp_path / "runs" / "run"
-    searching = stopped([*command, "--workers", "1"], lambda: len(finished(run)) >= 2, signal.SIGINT)
-    assert searching.returncode == 130, searching.stderr
-    assert f"--resume {run}" in searching.stderr
+    once = stopped([*command, "--workers", "1"], lambda: len(finished(run)) >= 2, signal.SIGINT)
+    assert once.returncode == 130, once.stderr
+    assert f"--resume {run}" in once.stderr
+    assert "Ctrl-C again stops now" in once.stdout
+    asked = [json.loads(line)["digest"] for line in (run / "asked.jsonl").read_text().splitlines()]
     kept = finished(run)
+    assert kept[-1] == asked[-1]  # what ran was finished
+
     resume = [sys.executable, "-m", "nas", "search", "--resume", str(run)]
-    done = subprocess.run(resume, capture_output=True, text=True, timeout=120, check=False)
+    terminated = stopped(resume, lambda: len(finished(run)) > len(kept), signal.SIGTERM)
+    assert terminated.returncode == 143, terminated.stderr
+    assert f"--resume {run}" in terminated.stderr
+    assert "Traceback" not in terminated.stderr
+
+    done = subprocess.run(
+        [*resume, "--ray-address", "inline"], capture_output=True, text=True, timeout=400, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert finished(run)[: len(kept)] == kept
     assert len(set(finished(run))) == 12

@@ -1,5 +1,6 @@
 """A whole search on small data: what it leaves behind, stopping it, and going on."""
 
+import errno
 import json
 import signal
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nas import runs
-from nas.errors import InfeasibleError, UserError
+from nas.errors import InfeasibleError, NasError, UserError
 from nas.jobs.search import start
 from nas.jobs.taking_up import run_for
 from nas.search.config import Workers, config_document, read_config
@@ -168,3 +169,26 @@ def test_the_same_search_without_a_name_goes_on_with_the_unfinished_run(wishes: 
     (tmp_path / "cut" / ".lock").touch()  # killed before its configuration was written
     with run_for(config, tmp_path, "cut", "orin-toy", Silent()) as cut:
         assert cut.path.name == "cut"
+
+
+def test_a_full_disk_ends_in_one_line_and_the_same_search_goes_on(
+    wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, calls = runs.append_record, []
+
+    def full(path: Path, record: object) -> None:
+        calls.append(path)
+        if len(calls) == 8:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        append(path, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "append_record", full)
+        with pytest.raises(
+            NasError, match=r"jsonl: No space left on device; make room; then continue with: .*--resume"
+        ):
+            start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
+    kept = candidates(tmp_path / "runs" / "run")
+    assert 0 < len(kept) < 8
+    outcome = start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
+    assert candidates(outcome.path)[: len(kept)] == kept
