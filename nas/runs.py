@@ -211,7 +211,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         Path(partial).replace(path)
     except BaseException as error:
         Path(partial).unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno:
             error.filename = error.filename or str(path)
         raise
 
