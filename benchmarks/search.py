@@ -130,7 +130,7 @@ def under_limit(table: Table, device: str, samplers: Sequence[str], seeds: int, 
     steps = (evaluations, 3 * evaluations)
     print(
         f"\n{device}, {len(members)} cells: {seeds} seeds; regret in points of validation accuracy after {evaluations} "
-        f"evaluations, hypervolume in % after {steps[0]} and {steps[1]}; means"
+        f"evaluations, hypervolume in % after {steps[0]} and {steps[1]}; mean (standard deviation)"
     )
     heads = [f"{what} {q:.0%}" for q in QUANTILES for what in ("regret", *(f"volume {n}" for n in steps))]
     print(f"| sampler | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
@@ -155,8 +155,8 @@ def _limited(problem: Problem, name: str, seeds: int, steps: Sequence[int]) -> l
         both = problem.points(search(problem, name, seed, steps[-1], macs_count=True))
         shares.append([100 * pareto.hypervolume(both[:n], reference) / volume for n in steps])
     return [
-        f"{statistics.mean(regrets):.2f}",
-        *(f"{statistics.mean(column):.1f}" for column in zip(*shares, strict=True)),
+        f"{statistics.mean(regrets):.2f} ({statistics.pstdev(regrets):.2f})",
+        *(f"{statistics.mean(column):.1f} ({statistics.pstdev(column):.1f})" for column in zip(*shares, strict=True)),
     ]
 
 

@@ -16,6 +16,7 @@ from nas.search.samplers.moves import neighbours, random_point, starting_point
 from nas.search.samplers.task import Point, Task
 
 _STARTS = 10
+_TOURNAMENT = 5
 _BASES = 12  # so many of the best are asked for a neighbour before a random architecture is drawn
 
 
@@ -25,6 +26,17 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
         return starting_point(task, history.number, rng)
     for base in _bases(history, rng):
         for point in neighbours(task, base, rng):
+            if task.is_open(point):
+                return point
+    return random_point(task, rng)
+
+
+def neighbour_of_winner(task: Task, history: History, rng: random.Random) -> Point:
+    """Propose a new neighbour of the best of a few that are drawn at random."""
+    ranks = pareto.ranks(history.scores)
+    for _ in range(_BASES):
+        winner = min((rng.randrange(len(ranks)) for _ in range(_TOURNAMENT)), key=lambda i: (ranks[i], -i))
+        for point in neighbours(task, history.points[winner], rng):
             if task.is_open(point):
                 return point
     return random_point(task, rng)

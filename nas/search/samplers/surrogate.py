@@ -4,7 +4,8 @@ In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (Whi
 many architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy
 that is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process
 and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
-Every other proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over.
+Every second proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over: in turn from
+the best, and from the winner of a tournament, which leaves the neighbourhood of the best when that leads nowhere.
 """
 
 from __future__ import annotations
@@ -26,21 +27,22 @@ from nas.search.samplers.task import Point, Task
 
 _STARTS = 10
 _DEAR_STARTS = 20  # where more is simply better: the surrogate would settle too soon on what it saw first
+_LOCAL_EVERY = 2
 _ROUNDS = 3
 _DRAWN = 50  # architectures per round
 _TRIES = 3  # draws for each of them
 _BEST = 8  # of a round, around which the next one draws
 _NEAR_FRONT = 12
-_MOST = 300  # evaluations that the surrogate is fitted to
 
 
 def propose(task: Task, history: History, rng: random.Random) -> Point:
     """Propose the architecture with the highest expected gain, or a starting point while little is known."""
-    known = len(history.points) + len(history.running)
     if len(history.points) < (_STARTS if task.costs_matter else _DEAR_STARTS):
-        return starting_point(task, known, rng)
-    if known % 2 == 0:
-        return local.propose(task, history, rng)
+        return starting_point(task, history.number, rng)
+    if history.number % _LOCAL_EVERY == 0:
+        if history.number // _LOCAL_EVERY % 2:
+            return local.propose(task, history, rng)
+        return local.neighbour_of_winner(task, history, rng)
     rank = _ranking(task, history)
     parents = _nearest_front(history)
     pool: dict[str, Point] = {}
@@ -56,7 +58,7 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
 
 def _ranking(task: Task, history: History) -> Callable[[Sequence[Point]], Array]:
     """Fit the surrogate and return what ranks points by their expected gain."""
-    points, scores = list(history.points[-_MOST:]), list(history.scores[-_MOST:])
+    points, scores = history.points, history.scores
     accuracies = stretched(np.array([accuracy for accuracy, _ in scores]))
     questions = len(task.encoding.parameters)
     model = GaussianProcess(np.array([p.features for p in points]), accuracies, questions)
@@ -110,7 +112,10 @@ def _drawn(task: Task, best: Sequence[Point], parents: Sequence[Point], rng: ran
             else:
                 yield mutated(task, start, rng.choice((1, 1, 2, 3)), rng)
 
-    return list(islice((point for point in draws() if task.is_open(point)), _DRAWN))
+    found = list(islice((point for point in draws() if task.is_open(point)), _DRAWN))
+    # Where hardly a move leads to what may be proposed, more is drawn at random.
+    more = (task.place(task.space.encode(task.sample(rng))) for _ in range(_TRIES * (_DRAWN - len(found))))
+    return [*found, *islice((point for point in more if task.is_open(point)), _DRAWN - len(found))]
 
 
 def _cost(task: Task, point: Point) -> float:
