@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--margin", type=share, default=0.0, metavar="F", help="part of the latency kept for its error")
     how = parser.add_argument_group("how to search")
     how.add_argument(
-        "--sampler", metavar="NAME", help="evolution (the default), surrogate, local, nsga2, tpe or random"
+        "--sampler", metavar="NAME", help="surrogate (the default), evolution, local, nsga2, tpe or random"
     )
     how.add_argument("--evaluator", default="supernet", metavar="NAME", help=_EVALUATOR)
     how.add_argument("--time-budget", type=duration, dest="time_budget_s", metavar="TIME", help=_TIME)

@@ -24,7 +24,7 @@ from nas.search.samplers.task import CostFunction, Listed, Task
 
 __all__ = ["DEFAULT", "SAMPLERS", "CostFunction", "Fixed", "Listed", "Task", "make_sampler", "proposal_seed"]
 
-DEFAULT = "evolution"
+DEFAULT = "surrogate"
 
 
 def uniform(_task: Task, seed: int) -> BaseSampler:
@@ -34,8 +34,8 @@ def uniform(_task: Task, seed: int) -> BaseSampler:
 
 SAMPLERS: Mapping[str, Callable[[Task, int], BaseSampler]] = MappingProxyType(
     {
-        "evolution": partial(WholeSampler, propose=evolution.propose),
         "surrogate": partial(WholeSampler, propose=surrogate.propose),
+        "evolution": partial(WholeSampler, propose=evolution.propose),
         "local": partial(WholeSampler, propose=local.propose),
         "nsga2": Nsga2,
         "tpe": Tpe,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
+from nas.search.samplers.base import WholeSampler
+
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
@@ -27,14 +29,17 @@ class Fixed(BaseSampler):
         self._base = base
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return what the other sampler would sample."""
+        """Return what the other sampler would sample; nothing where it would only draw, and note nothing."""
+        if isinstance(self._base, WholeSampler):
+            return {}
         return self._base.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Let the other sampler propose and pass over its proposal."""
-        self._base.sample_relative(study, trial, search_space)
+        if search_space:
+            self._base.sample_relative(study, trial, search_space)
         return {}
 
     def sample_independent(

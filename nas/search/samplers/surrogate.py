@@ -4,8 +4,8 @@ In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (Whi
 many architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy
 that is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process
 and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
-Every second proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over: in turn from
-the best, and from the winner of a tournament, which leaves the neighbourhood of the best when that leads nowhere.
+Every second proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over: in turn
+from the best, and from the winner of a tournament, which leaves the neighbourhood of the best when that leads nowhere.
 """
 
 from __future__ import annotations
