@@ -21,7 +21,7 @@ from nas import runs, schema, torch_compat
 from nas.cli.values import names
 from nas.errors import NasError
 from nas.export.deployable import Deployable, Images, from_timm
-from nas.export.formats import installed_formats
+from nas.export.formats import format_names, installed_formats
 from nas.export.run import export_all
 from nas.report.tables import Table, to_markdown
 
@@ -90,7 +90,7 @@ def _write_page(results: Results) -> None:
 def tables(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """Write what came out as Markdown: numbers, what failed and why, what devices make of the files."""
     found = [model for model in MODELS if model in results]
-    formats = sorted({name for model in found for name in results[model]})
+    formats = format_names()
     rows = [(f"`{model}`", *(_cell(results[model].get(name)) for name in formats)) for model in found]
     failed = [
         f"- `{model}` as `{name}`: {_reason(entry['error'])}"
@@ -104,7 +104,7 @@ def tables(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
 
 def _cell(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
-        return ""
+        return "-"
     if "error" in entry:
         return "no"
     return f"{entry['relative_difference']:.0e}" if entry["tolerance"] is not None else f"{entry['sqnr_db']:.0f} dB"
