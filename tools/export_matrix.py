@@ -1,7 +1,7 @@
 """Exports timm models of eight families in every format and writes what came out into docs/export.md.
 
     python -m tools.export_matrix                                   all that is missing, then the tables
-    python -m tools.export_matrix --model repvgg_a0 --format tflite,torch  these again
+    python -m tools.export_matrix --model repvgg_a0 --format tflite,torch  these again, the page stays as it is
     python -m tools.export_matrix --tables                          the tables alone
 
 Results are kept in ``exported/matrix.json`` after every file, so a run that was cut short goes on where it ended.
@@ -49,7 +49,8 @@ def main() -> None:
     if not arguments.tables:
         for model in [arguments.model] if arguments.model else MODELS:
             _export(model, arguments.format, results)
-    _write_page(results)
+    if arguments.model is None:
+        _write_page(results)
 
 
 def _export(model: str, wanted: Sequence[str] | None, results: Results) -> None:
