@@ -12,7 +12,7 @@ from nas.hardware.profile import load_profile
 from nas.model.network import build
 from nas.runs import RunDirectory
 from nas.search.config import SearchConfig
-from nas.search.engine import _choose
+from nas.search.final_stage import choose
 from nas.search.latency_check import MeasureOrder
 from nas.search.measured_finalists import measured_finalists
 from nas.search.objective import Constraints, Metrics
@@ -82,10 +82,10 @@ def config(latency_ms):
 
 
 def test_a_finalist_that_is_too_slow_when_measured_does_not_win(finalists, tmp_path, monkeypatch):
-    assert _choose(finalists, config(2.0)) == 1
+    assert choose(finalists, config(2.0)) == 1
     slow = judged(finalists, tmp_path, monkeypatch, 0.5, 3.0)
-    assert _choose(slow, config(2.0)) == 0
-    assert _choose(slow, config(0.1)) == 1  # none keeps the limit: the rule alone decides
+    assert choose(slow, config(2.0)) == 0
+    assert choose(slow, config(0.1)) == 1  # none keeps the limit: the rule alone decides
 
 
 def test_the_command_line_refuses_what_cannot_be_measured():
