@@ -88,7 +88,7 @@ def _train(work: Work, step: Step) -> Made:
 def _distill(work: Work, step: Step) -> Made:
     assert work.teacher is not None
     teacher = work.teacher().requires_grad_(False).eval()
-    found = evaluate(teacher, EvaluationBatches(work.tuning.data, "search"))
+    found, own = (evaluate(n, EvaluationBatches(work.tuning.data, "search")) for n in (teacher, work.network))
     epochs = step.epochs(work.tuning.epochs)
     tune(
         work.network,
@@ -99,7 +99,8 @@ def _distill(work: Work, step: Step) -> Made:
         epochs=epochs,
         lr_share=_NEAR,
     )
-    return Made(work.network, f"{epochs} epochs, the teacher has {100 * found:.1f} %")
+    weak = ", less than the network had: it may teach nothing" if found < own else ""
+    return Made(work.network, f"{epochs} epochs, the teacher has {100 * found:.1f} %{weak}")
 
 
 def _prune(work: Work, step: Step) -> Made:

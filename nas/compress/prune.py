@@ -34,7 +34,7 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
         network: folded, in eval mode, its weights open to training.
         ratio: share of the channels of every group to remove.
         side: of the image in pixels.
-        channel_multiple: the widths that stay are multiples of it where they were.
+        channel_multiple: the widths that stay are the nearest multiples of it, and one multiple stays.
 
     Returns:
         What was done, in words.
@@ -57,6 +57,7 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
                 example,
                 importance=tp.importance.GroupMagnitudeImportance(p=2),
                 pruning_ratio=ratio,
+                pruning_ratio_dict=_ratios(network, ratio, channel_multiple),
                 ignored_layers=_kept(network, classes, heads),
                 round_to=channel_multiple,
                 num_heads={m.qkv: m.num_heads for m in heads},
@@ -76,6 +77,21 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
     removed = ours + count - sum(m.num_heads for m in heads)
     more = f", {removed} attention head{'s' if removed > 1 else ''}" if removed else ""
     return f"{100 * (1 - after / before):.0f} % of the weights removed{more}"
+
+
+def _ratios(network: nn.Module, ratio: float, multiple: int) -> dict[nn.Module, float]:
+    """Return the share of each layer's channels to remove so that a multiple stays.
+
+    The library's own rounding goes down, and leaves layers whole that it would round to nothing: a higher ratio then
+    removed less.
+    """
+    widths = {m: m.weight.shape[0] for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))}
+    # The library takes the whole part of what stays, which must not fall below a whole number by a rounding of floats.
+    return {m: max(0.0, 1 - (_kept_chs(width, ratio, multiple) + 1e-3) / width) for m, width in widths.items()}
+
+
+def _kept_chs(width: int, ratio: float, multiple: int) -> int:
+    return min(width, max(multiple, int((1 - ratio) * width / multiple + 0.5) * multiple))
 
 
 def torch_pruning() -> ModuleType:

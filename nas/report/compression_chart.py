@@ -68,7 +68,9 @@ def _panel(
 
 def _dot(spot: tuple[float, float], row: Row, cost: str, kind: str) -> Markup:
     words = f"{row.step}: {100 * row.search_accuracy:.1f} %, {cost}. {row.details or NOTHING}"
-    return element("circle", *title(words), cx=spot[0], cy=spot[1], r=5, class_=f"marker {kind}")
+    return element(
+        "circle", *title(words), cx=spot[0], cy=spot[1], r=8 if kind == "hollow" else 5, class_=f"marker {kind}"
+    )
 
 
 def _accuracy_scale(rows: tuple[Row, ...], area: Box) -> Scale:

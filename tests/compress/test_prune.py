@@ -25,6 +25,15 @@ def test_widths_keep_the_multiple_of_the_target(network: nn.Module) -> None:
     assert {m.out_channels % 8 for m in network.modules() if isinstance(m, nn.Conv2d)} == {0}
 
 
+@pytest.mark.parametrize(
+    ("ratio", "left"), [(0.2, [16, 24, 24]), (0.3, [8, 24, 24]), (0.6, [8, 16, 16]), (0.9, [8, 8, 8])]
+)
+def test_a_higher_ratio_never_removes_less(network: nn.Module, ratio: float, left: list[int]) -> None:
+    prune(network, ratio, side=32, channel_multiple=8)
+    assert [network[0][0].out_channels, network[1][1][0].out_channels, network[2][0].out_channels] == left
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+
+
 def test_the_least_important_channels_leave() -> None:
     first, second = nn.Conv2d(3, 4, 1, bias=False), nn.Conv2d(4, 4, 1, bias=False)
     network = nn.Sequential(first, second, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
