@@ -24,7 +24,7 @@ from torch import nn
 from benchmarks.compress import FOLDER, teacher_of
 from nas import torch_compat
 from nas.compress.subject import Subject, find_teacher, from_run
-from nas.compress.tuning import FEATURE_WEIGHT, Tuning, tune
+from nas.compress.tuning import FEATURE_WEIGHT, TEMPERATURE, Tuning, tune
 from nas.data import ImageData
 from nas.data.batches import EvaluationBatches
 from nas.data.seeding import isolated_rng
@@ -44,7 +44,7 @@ class Setting:
     """Who teaches, and how much that counts."""
 
     teacher: str
-    temperature: float = 1.0
+    temperature: float = TEMPERATURE
     weight: float = 0.5
     feature_weight: float = FEATURE_WEIGHT
 
@@ -90,15 +90,21 @@ def accuracies(
     setting: Setting, subject: Subject, architecture: Architecture, data: ImageData, epochs: int, seed: int
 ) -> tuple[float, float]:
     """Return search and test accuracy of one training, remembered or made now."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    known = remembered()
     key = f"{architecture.digest} {setting} {len(data.train)} {epochs} {seed}"
     if key not in known:
         network = trained(setting, subject, architecture, data, epochs, seed)
         found = [evaluate(network, EvaluationBatches(subject.data, split)) for split in ("search", "test")]
-        write_atomic(RESULTS, json.dumps({**known, key: found}, indent=1).encode())
+        write_atomic(RESULTS, json.dumps({**remembered(), key: found}, indent=1).encode())
         return found[0], found[1]
     search, test = known[key]
     return search, test
+
+
+def remembered() -> dict[str, list[float]]:
+    """Return the results that are there."""
+    found: dict[str, list[float]] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    return found
 
 
 def trained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from nas.compress import few_bits, int8, lowrank, sparse
 from nas.compress.form import trainable
 from nas.compress.prune import prune
 from nas.compress.steps import Step
-from nas.compress.tuning import FEATURE_WEIGHT, Tuning, calibration_images, tune
+from nas.compress.tuning import FEATURE_WEIGHT, TEMPERATURE, Tuning, calibration_images, tune
 from nas.data.batches import EvaluationBatches
 from nas.training.train import evaluate, recalibrate_batch_norm
 
@@ -90,9 +91,10 @@ def _distill(work: Work, step: Step) -> Made:
     teacher = work.teacher().requires_grad_(False).eval()
     found, own = (evaluate(n, EvaluationBatches(work.tuning.data, "search")) for n in (teacher, work.network))
     epochs = step.epochs(work.tuning.epochs)
+    recipe = dataclasses.replace(work.tuning.recipe, distill_temperature=TEMPERATURE)
     tune(
         work.network,
-        work.tuning,
+        dataclasses.replace(work.tuning, recipe=recipe),
         stage=str(step),
         teacher=teacher,
         feature_weight=FEATURE_WEIGHT,

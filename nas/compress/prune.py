@@ -52,12 +52,11 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
     ours = prune_heads(network, ratio)
     with _quiet():
         try:
-            pruner = tp.pruner.BasePruner(
+            pruner = _pruner(tp)(
                 network,
                 example,
                 importance=tp.importance.GroupMagnitudeImportance(p=2),
                 pruning_ratio=ratio,
-                pruning_ratio_dict=_ratios(network, ratio, channel_multiple),
                 ignored_layers=_kept(network, classes, heads),
                 round_to=channel_multiple,
                 num_heads={m.qkv: m.num_heads for m in heads},
@@ -79,19 +78,18 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
     return f"{100 * (1 - after / before):.0f} % of the weights removed{more}"
 
 
-def _ratios(network: nn.Module, ratio: float, multiple: int) -> dict[nn.Module, float]:
-    """Return the share of each layer's channels to remove so that a multiple stays.
+def _pruner(tp: ModuleType) -> Any:
+    """Return the library's pruner with another rounding of widths.
 
-    The library's own rounding goes down, and leaves layers whole that it would round to nothing: a higher ratio then
-    removed less.
+    Its own goes down, and leaves layers whole that would round to nothing: a higher ratio then removed less.
     """
-    widths = {m: m.weight.shape[0] for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))}
-    # The library takes the whole part of what stays, which must not fall below a whole number by a rounding of floats.
-    return {m: max(0.0, 1 - (_kept_chs(width, ratio, multiple) + 1e-3) / width) for m, width in widths.items()}
 
+    class Nearest(tp.pruner.BasePruner):  # type: ignore[misc, name-defined]
+        def _round_to(self, n_pruned: int, current_channels: int, round_to: int) -> int:
+            nearest = int((current_channels - n_pruned) / round_to + 0.5) * round_to
+            return current_channels - min(current_channels, max(round_to, nearest))
 
-def _kept_chs(width: int, ratio: float, multiple: int) -> int:
-    return min(width, max(multiple, int((1 - ratio) * width / multiple + 0.5) * multiple))
+    return Nearest
 
 
 def torch_pruning() -> ModuleType:

@@ -28,6 +28,7 @@ from nas.training.recipe import Recipe
 from nas.training.threads import suited_threads
 
 FEATURE_WEIGHT = 1.0
+TEMPERATURE = 4.0  # of a teacher's logits (Hinton 2015, section 3); 1 taught hardly anything (docs/log.md)
 CALIBRATION_IMAGES = 256
 _SMALLEST_SIDE = 2  # a map of one pixel looks nowhere
 
