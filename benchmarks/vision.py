@@ -255,7 +255,8 @@ def _chosen(plan: Plan) -> dict[str, Any]:
     for suffix, share, count in (("", 1.0, 2), ("-quick", QUICK, 1)):
         near = [r for r in searched if r["metrics"]["latency_ms"] <= share * plan.latency_ms][:MEASURED]
         measured = measure({r["digest"]: Architecture.from_dict(r["architecture"]) for r in near})
-        kept = [r for r in near if measured[r["digest"]] <= 1.02 * share * wanted_ms]
+        taken = {Architecture.from_dict(entry["architecture"]).digest for entry in found.values()}
+        kept = [r for r in near if measured[r["digest"]] <= 1.02 * share * wanted_ms and r["digest"] not in taken]
         for i, record in enumerate(kept[:count], start=1):
             found[f"searched-{i}{suffix}"] = {
                 "architecture": record["architecture"],
