@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from nas.model.supernet import Supernet
 
 _LEAST_EVALUATIONS = 8  # are scored even if a budget of time is over
+_WORTH_WORKERS_S = 30.0  # starting Ray takes ten seconds and more
 
 
 class InterruptedRunError(NasError):
@@ -195,13 +196,21 @@ def _explore(
         # Starting workers takes longer than all that is left.
         return study
     with stopping(watch.say) as asked:
-        outcome = executor(config.workers).run(study, spec, wanted, told, lambda: asked() or over())
+        workers = _workers(config.workers, left)
+        outcome = executor(workers).run(study, spec, wanted, told, lambda: asked() or over())
     if asked():
         raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
     if outcome == "exhausted":
         watch.say(f"the search space has no further feasible candidate after {study.counts.evaluated}")
     study.catch_up()
     return study
+
+
+def _workers(workers: Workers, left: TimeLeft | None) -> Workers:
+    """Return where candidates are scored: here, where starting workers would take much of the time that is left."""
+    if left is None or workers.address != LOCAL or left.search_s() >= _WORTH_WORKERS_S:
+        return workers
+    return replace(workers, address=INLINE)
 
 
 def _setting(config: SearchConfig, where: Field, weights: Path | None) -> Setting:

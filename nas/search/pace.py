@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nas.model.supernet import Supernet
     from nas.search.config import Effort, Workers
     from nas.space.space import SearchSpace
+    from nas.training.precision import Precision
 
 _LEAST_STEPS = 3  # that count, after one that makes what later ones find made
 _SUBNETS = 3
@@ -32,6 +33,7 @@ def measure_pace(
     effort: Effort,
     workers: Workers,
     *,
+    precision: Precision,
     trained: bool,
     limit_s: float,
 ) -> Pace:
@@ -43,6 +45,7 @@ def measure_pace(
         data: the data set.
         effort: holds the recipes.
         workers: where candidates will be evaluated.
+        precision: what candidates are scored in.
         trained: whether the supernet is there already.
         limit_s: about how long this may take.
     """
@@ -57,7 +60,7 @@ def measure_pace(
         recipe = effort.supernet
         epoch_s = steps * _step_s(lambda hooks: train_supernet(supernet, data, recipe, callbacks=hooks), limit_s / 2)
     supernet.eval()
-    evaluation_s = _evaluation_s(supernet, left, data) / at_once(workers)
+    evaluation_s = _evaluation_s(supernet, left, data, precision) / at_once(workers)
     return Pace(
         epoch_s, evaluation_s, finalist_epoch_s(supernet, left.sample(random.Random(1)), data, effort, limit_s / 4)
     )
@@ -106,10 +109,10 @@ def _step_s(few: Callable[[Callbacks], object], limit_s: float) -> float:
     return statistics.fmean(gaps[1:] or gaps)  # the mean: a sandwich holds dear and cheap subnets
 
 
-def _evaluation_s(supernet: Supernet, space: SearchSpace, data: ImageData) -> float:
+def _evaluation_s(supernet: Supernet, space: SearchSpace, data: ImageData, precision: Precision) -> float:
     from nas.search.supernet_evaluator import SupernetEvaluator
 
-    evaluator, rng, seconds = SupernetEvaluator(supernet, data), random.Random(0), []
+    evaluator, rng, seconds = SupernetEvaluator(supernet, data, precision=precision), random.Random(0), []
     for _ in range(_SUBNETS + 1):
         start = time.perf_counter()
         evaluator.evaluate(space.sample(rng).to_dict())

@@ -136,9 +136,13 @@ class TimeLeft:
         allowed_s = plan.supernet_end_s - plan.planning_s
         return (self.used_s - plan.planning_s) / allowed_s if allowed_s > 0 else 1.0
 
+    def search_s(self) -> float:
+        """Return how much time there is until the last candidate has to be started."""
+        return self.plan.search_end_s - self.used_s
+
     def search_is_over(self) -> bool:
         """Tell whether no further candidate should be scored."""
-        return self.used_s >= self.plan.search_end_s
+        return self.search_s() <= 0
 
     def finalists_s(self) -> float:
         """Return how much time finalists have left."""

@@ -68,6 +68,7 @@ def timed(
             data,
             effort,
             config.workers,
+            precision=config.precision,
             trained=known is not None,
             limit_s=min(20.0, _MEASURING * total_s),
         )

@@ -10,8 +10,9 @@ from nas import runs
 from nas.errors import UserError
 from nas.jobs.search import plan_lines, start
 from nas.runs import RunDirectory
-from nas.search.config import read_config
+from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes, plan
+from nas.search.engine import _workers
 from nas.search.standing import StandingWatch
 from nas.search.time_budget import Pace, TimeLeft, epochs_within, split, time_left
 from nas.search.watch import Silent
@@ -51,6 +52,15 @@ def test_deadlines_are_counted_from_what_was_used():
     assert not TimeLeft(found, found.search_end_s - 1).search_is_over()
     assert TimeLeft(found, found.search_end_s).search_is_over()
     assert TimeLeft(found, found.finalists_end_s - 7).finalists_s() == pytest.approx(7, abs=0.1)
+
+
+def test_workers_are_not_started_for_less_than_their_start_takes():
+    found, ray = planned(), Workers("local", count=2)
+    assert _workers(ray, None) == ray
+    assert _workers(ray, TimeLeft(found, found.supernet_end_s)) == ray
+    assert _workers(ray, TimeLeft(found, found.search_end_s - 20)).address == "inline"
+    cluster = Workers("auto")
+    assert _workers(cluster, TimeLeft(found, found.search_end_s - 20)) == cluster
 
 
 def test_earlier_sittings_count(tmp_path: Path) -> None:
