@@ -33,7 +33,7 @@ from tools.host_networks import HostNetwork, host_networks
 
 CHART = Path(__file__).resolve().parent.parent / "docs" / "latency" / "host-cpu.svg"
 SECONDS = 0.6
-_TITLE = re.compile(r"<title>(?P<name>[^<]*): measured (?P<then>\S+) ms, predicted (?P<predicted>[^,]+),")
+_TITLE = re.compile(r"<title>(?P<name>[^<]*): measured (?P<then>\S+) ms, predicted (?P<predicted>[^,<]+)")
 
 Array = Any  # a numpy array of floats
 

@@ -173,8 +173,11 @@ def _prior_covariance(networks: Design, launch: float, work: float) -> Array:
 
 def _left_out_errors(relative: Array, misfit: Array, covariance: Array) -> Array:
     """Return the error on each network, were it left out; numbers may be negative here."""
-    precision = np.linalg.inv(relative @ covariance @ relative.T + NOISE**2 * np.eye(len(misfit)))
-    return precision @ misfit / np.diag(precision)
+    scaled = relative / NOISE
+    spread = np.linalg.inv(scaled.T @ scaled + np.linalg.inv(covariance))  # of the numbers, given the networks
+    leverage = np.sum((scaled @ spread) * scaled, axis=1)
+    fitted = relative @ (spread @ (scaled.T @ misfit)) / NOISE
+    return (misfit - fitted) / (1 - leverage)
 
 
 def _shares(left_out: Array) -> Array:
