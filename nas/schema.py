@@ -15,8 +15,7 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from nas import yaml_text
 from nas.errors import UserError, nearest
 
 T = TypeVar("T")
@@ -86,14 +85,15 @@ def load_yaml(path: Path) -> Any:
         UserError: if the file is missing, unreadable or not YAML.
     """
     try:
+        if path.stat().st_size > yaml_text.MAX_BYTES:
+            raise UserError(f"{path}: {path.stat().st_size:,} bytes; at most {yaml_text.MAX_BYTES:,} are read")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error})") from None
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        detail = " ".join(str(error).split())
-        raise UserError(f"{path}: not valid YAML ({detail})") from None
+        return yaml_text.parse(text)
+    except ValueError as error:
+        raise UserError(f"{path}: not valid YAML ({error})") from None
 
 
 def convert(hint: Any, data: object, path: str, problems: Problems) -> object:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the program failed, 2 the user asked for something wrong, 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,11 @@ from types import FrameType
 
 from nas.cli.parser import build_parser
 from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError, Terminated
+
+_PATHS = {
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENOENT),
+    *(errno.EEXIST, errno.EROFS, errno.EINVAL),
+}  # mistakes of who named the path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,9 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print("nas: stopped; a started run continues with: nas search --resume RUN", file=sys.stderr)
         return TERMINATED_CODE if isinstance(stop, Terminated) else INTERRUPTED_CODE
+    except RecursionError:
+        print("nas: an input is nested too deeply", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of a pipe, such as head, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A path that cannot be what the command needs, or a full disk: the system's own words say which.
+        print(f"nas: {error.filename or 'input'}: {error.strerror or error}", file=sys.stderr)
+        return 2 if error.errno in _PATHS else 1
     return code
 
 

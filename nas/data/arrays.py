@@ -7,6 +7,7 @@ is unpickled.
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,20 @@ def _read(path: Path) -> Arrays:
         raise UserError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as archive:
+            _require_room(path, archive.zip.infolist())
             return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, TypeError) as error:
-        # TypeError: a bare .npy array under the wrong name is no context manager
+    except UserError:
+        raise
+    except Exception as error:  # broken archives make zipfile, zlib and NumPy fail each in its own ways
         raise UserError(f"{path}: cannot be read as an .npz archive of plain arrays ({error})") from None
+
+
+def _require_room(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse what would not fit into memory: a few kilobytes may stand for any number of zeros."""
+    declared = sum(member.file_size for member in members)
+    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    if declared > room:
+        raise UserError(f"{path}: {declared:,} bytes when unpacked; at most half of this machine's memory is read")
 
 
 def _images(path: Path, arrays: Arrays, keys: tuple[str, str]) -> MemoryImages:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from nas import runs, schema
 from nas.errors import UserError
 from nas.search.defaults import Wishes
+from nas.search.evaluators import DEFAULT as SUPERNET
 from nas.search.target import Target, load_target
 from nas.search.watch import Silent, Watch
 from nas.space.space import SearchSpace
@@ -117,10 +118,15 @@ def search(
     peak_memory_bytes: int | None = None,
     margin: float = 0.0,
     sampler: str | None = None,
+    evaluator: str = SUPERNET,
+    time_budget_s: float | None = None,
     evaluations: int | None = None,
     finalists: int | None = None,
     supernet_epochs: int | None = None,
+    candidate_epochs: int | None = None,
     finalist_epochs: int | None = None,
+    final_seeds: int | None = None,
+    precision: str | None = None,
     warm_start: str | None = None,
     select: str = "accuracy_per_mac",
     accuracy_slack: float = 1.0,
@@ -134,6 +140,10 @@ def search(
     workers: int | None = None,
     cpus_per_trial: int = 1,
     gpus_per_trial: float = 0.0,
+    storage_path: PathText | None = None,
+    study_storage: str | None = None,
+    device: str = "auto",
+    train_processes: int = 1,
     name: str | None = None,
     runs_dir: PathText = "runs",
     formats: Sequence[str] = ("onnx",),
@@ -153,10 +163,15 @@ def search(
         peak_memory_bytes: limit of activations alive at once, in float32.
         margin: part of the latency kept for the error of the estimate.
         sampler: search algorithm.
+        evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
+        time_budget_s: how long the whole search may take; the numbers below are then upper limits.
         evaluations: candidates that are scored.
         finalists: candidates that are trained to the end.
         supernet_epochs: passes that train the shared weights.
+        candidate_epochs: passes that train each candidate, where the evaluator trains them.
         finalist_epochs: passes that train each finalist.
+        final_seeds: trainings of the winner and of the best known design.
+        precision: ``float`` or ``int8``, of the networks that are compared; None takes the target's.
         warm_start: ``timm:NAME`` or ``timm:NAME=FILE``.
         select: rule that names the winner.
         accuracy_slack: accuracy that the rule may give up, in points.
@@ -171,6 +186,10 @@ def search(
         workers: candidates evaluated at once.
         cpus_per_trial: CPUs of one evaluation.
         gpus_per_trial: GPUs that Ray keeps for one.
+        storage_path: folder or bucket for data that nodes of a cluster do not see by themselves.
+        study_storage: database in which searches share one study.
+        device: what computes: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        train_processes: processes that train the supernet together.
         name: of the run.
         runs_dir: folder of all runs.
         formats: what the winner is exported to.
@@ -203,6 +222,12 @@ def search(
                 latency_ms=latency_ms, macs=macs, params=params, peak_memory_bytes=peak_memory_bytes, margin=margin
             ),
             "sampler": sampler,
+            "evaluator": evaluator,
+            "time_budget_s": time_budget_s,
+            "candidate_epochs": candidate_epochs,
+            "final_seeds": final_seeds,
+            "precision": precision,
+            "study_storage": study_storage,
             "select": select,
             "accuracy_slack": accuracy_slack / 100 if isinstance(accuracy_slack, (int, float)) else accuracy_slack,
             "seed": seed,
@@ -211,7 +236,15 @@ def search(
             "finalists": finalists,
             "supernet_epochs": supernet_epochs,
             "finalist_epochs": finalist_epochs,
-            "workers": _given(address=ray_address, count=workers, cpus=cpus_per_trial, gpus=gpus_per_trial),
+            "workers": _given(
+                address=ray_address,
+                count=workers,
+                cpus=cpus_per_trial,
+                gpus=gpus_per_trial,
+                storage=_path(storage_path),
+                device=device,
+                train_processes=train_processes,
+            ),
             "formats": formats,
             "warm_start": warm_start,
             "measure": schema.to_dict(MeasureOrder(None, via, tool)) if measure_finalists else None,

@@ -12,9 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from nas import runs
+from nas import runs, schema
 from nas.export.formats import ModelFacts, exporter, missing_modules
 from nas.export.timm import CONFIG
 from nas.export.verification import recorded
@@ -80,7 +78,7 @@ def _card(run_dir: Path, result: Mapping[str, Any], facts: ModelFacts, licence: 
 def _recipe(run_dir: Path) -> dict[str, Any]:
     """Return how finalists were trained, as the run's configuration says."""
     path = run_dir / runs.CONFIG
-    config = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config = schema.load_yaml(path) if path.is_file() else {}
     found: dict[str, Any] = dict((config.get("effort") or {}).get("finalist") or {})
     if config.get("warm_start"):
         found["warm_start"] = config["warm_start"]

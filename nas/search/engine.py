@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from nas.search.candidate import Candidate
 from nas.search.cluster import INLINE, LOCAL
 from nas.search.config import SearchConfig, Workers
 from nas.search.evaluators import Setting, evaluator_spec, kind_of, listed_architectures
+from nas.search.events import Events
 from nas.search.executor import Executor, OnResult
 from nas.search.final_stage import choose, train_finalists
 from nas.search.finalists import Finalist
@@ -180,7 +181,10 @@ def _explore(
     def over() -> bool:
         return left is not None and left.search_is_over() and study.counts.evaluated >= _LEAST_EVALUATIONS
 
+    events = Events(run.path)
+
     def told(candidate: Candidate) -> None:
+        events.candidate(candidate)
         counts = study.counts
         best = max((c.metrics.accuracy or 0.0 for c in study.front()), default=0.0)
         figure = f"{100 * best:.1f} %" if kind_of(config.evaluator).gives_accuracy else f"score {best:.3f}"
@@ -195,7 +199,7 @@ def _explore(
     if study.counts.evaluated + study.counts.failed >= wanted or over():
         # Starting workers takes longer than all that is left.
         return study
-    with stopping(watch.say) as asked:
+    with stopping(watch.say) as asked, closing(events):
         workers = _workers(config.workers, left)
         outcome = executor(workers).run(study, spec, wanted, told, lambda: asked() or over())
     if asked():

@@ -54,9 +54,11 @@ def check_seeds(seeds: Mapping[str, Mapping[str, Any]], questions: Iterable[str]
     """Note what answers no open question of the space."""
     known = {key for question in questions for key in _keys(question)} | {"all"}
     for seed, given in seeds.items():
-        for key in given:
+        for key, answer in given.items():
             if key not in known:
                 problems.add(f"$.seeds.{seed}.{key}", "answers no open question of this space")
+            if any(isinstance(option, (list, tuple, dict)) for option in as_tuple(answer)):
+                problems.add(f"$.seeds.{seed}.{key}", "expected one value, or a list of values")
 
 
 def _keys(question: str) -> list[str]:

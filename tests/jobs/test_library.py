@@ -1,5 +1,6 @@
 """The search as a Python call: plain arguments, objects for names, and a result to work with."""
 
+import inspect
 import json
 import re
 import runpy
@@ -17,6 +18,7 @@ from nas.hardware.profile import load_profile
 from nas.space.document import space_names
 from nas.space.writing import space_text
 from tests.small_run import small_wishes
+from tools.write_cli_docs import commands
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "python_search" / "search.py"
@@ -80,6 +82,15 @@ def test_a_space_written_is_the_space_read(name: str) -> None:
     import yaml
 
     assert SearchSpace.read(yaml.safe_load(space_text(space))) == space
+
+
+def test_every_flag_is_an_argument() -> None:
+    from nas.jobs.library import search as function
+
+    flags = {o for a in commands()["search"]._actions for o in a.option_strings if o.startswith("--")}
+    renamed = {"--format": "formats", "--time-budget": "time_budget_s", "--no-measure": "measure_host"}
+    wanted = {renamed.get(flag, flag[2:].replace("-", "_")) for flag in flags - {"--help", "--resume"}}
+    assert wanted == set(inspect.signature(function).parameters) - {"watch"}
 
 
 def test_importing_the_package_is_light_and_gives_the_same_search_always() -> None:
