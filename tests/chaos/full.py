@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +22,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="of small searches")
     parser.add_argument("--whole", type=int, default=20, help="of whole searches, from supernet to report")
     parser.add_argument("--ray", type=int, default=5, help="of whole searches with one worker of Ray")
+    parser.add_argument("--nodes", type=int, default=4, help="of a cluster that loses one")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     clean = True
@@ -35,7 +38,18 @@ def main() -> int:
         ):
             if kills:
                 clean &= _told(what, series, Path(tempfile.mkdtemp(dir=folder)), kills)
+    if chosen.nodes:
+        clean &= _node_lost(chosen.nodes)
     return 0 if clean else 1
+
+
+def _node_lost(nodes: int) -> bool:
+    command = [sys.executable, "-m", "tests.chaos.nodes", str(nodes)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    came = json.loads(done.stdout.splitlines()[-1])  # Ray's own lines come before
+    print(f"one of {nodes} nodes killed: {came}", flush=True)
+    accounted = came["twice_on_record"] == came["begun_and_not_told"] == came["pending"] == 0
+    return accounted and came["outcome"] == "finished" and came["evaluated"] + came["failed"] == 24
 
 
 def _told(what: str, series, folder: Path, kills: int) -> bool:

@@ -137,7 +137,7 @@ def kill_whole_searches(folder: Path, kills: int, seed: int, *more: str, say: Ca
         ended = False
         while not ended:
             stage = rng.choice(STAGES[STAGES.index(_stage(run) or "") :])
-            after_s = rng.uniform(0, 0.1 * whole_s)
+            after_s = rng.uniform(0, 0.02 * whole_s)
             ended = tally.kills >= kills or not killed(again, after_s, lambda pid: _stage(run, pid) == stage)  # noqa: B023
             if not ended:
                 tally.kills += 1
