@@ -45,10 +45,12 @@ def helped(work: Work, processes: int, device: torch.device, *, blocks: Sequence
 
     Raises:
         NasError: if a helper ends before the work is done.
+        UserError: if there are fewer GPUs than processes.
     """
     if processes == 1:
         yield Group()
         return
+    resolve(_device_of_rank(device, processes - 1))  # a helper could not say what is wrong
     with tempfile.TemporaryDirectory(prefix="nas-") as folder, _helpers(work, processes, device, blocks, folder):
         try:
             with _joined(0, processes, device, folder) as group:
@@ -113,7 +115,7 @@ def _help(
 def _joined(rank: int, processes: int, device: torch.device, folder: str) -> Iterator[Group]:
     cuda = device.type == "cuda"
     if cuda:
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(device.index or 0)
     # Helpers are on this machine: nothing shall listen to others.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     store = f"file://{Path(folder) / 'meeting'}"

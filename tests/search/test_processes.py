@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nas.data import ImageData, load_data
-from nas.errors import NasError
+from nas.errors import NasError, UserError
 from nas.model.supernet import Supernet
 from nas.search.supernets import trained_supernet
 from nas.search.watch import Silent
@@ -76,6 +76,13 @@ def test_two_processes_train_as_one_does_and_go_on(space: SearchSpace, data: Ima
         trained_supernet(space, data, RECIPE, watch=Killed(), time_share=half_gone, **where)
     assert list((tmp_path / "killed").rglob("*.state"))
     assert difference(alone, trained(space, data, tmp_path / "killed", 2)) < 1e-5
+
+
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(UserError, match="there are 2 CUDA devices"), helped(leave, 3, torch.device("cuda")):
+        pass
 
 
 def leave(group: Group, device: torch.device) -> None:
