@@ -22,7 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="eval RUN", help="of this run, finished or not")
     parser.add_argument("--networks", type=whole, default=20, metavar="N", help="networks trained alone (default: 20)")
     parser.add_argument("--seeds", type=whole, default=2, metavar="N", help="trainings of each (default: 2)")
-    parser.add_argument("--epochs", type=whole, metavar="N", help="passes of each (default: 1 on few images, else 5)")
+    parser.add_argument("--epochs", type=whole, metavar="N", help="passes of each (default: 2 on few images, else 5)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="decides which networks (default: 0)")
     parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps (default: the run's)")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
