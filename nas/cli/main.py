@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = arguments.run(arguments)
             sys.stdout.flush()
     except NasError as error:
-        print(f"nas: {error}", file=sys.stderr)
+        print(f"nas: {_printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as stop:
         print("nas: stopped; a started run continues with: nas search --resume RUN", file=sys.stderr)
@@ -65,3 +65,8 @@ def _sigterm_like_ctrl_c() -> Iterator[None]:
 
 def _raise_terminated(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
+
+
+def _printable(text: str) -> str:
+    """Return text that every terminal takes: halves of characters, which JSON can name, are written out."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -57,11 +57,15 @@ def _read(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             _require_room(path, archive.zip.infolist())
-            return {key: archive[key] for key in archive.files}
+            arrays = {key: archive[key] for key in archive.files}
     except UserError:
         raise
     except Exception as error:  # broken archives make zipfile, zlib and NumPy fail each in its own ways
         raise UserError(f"{path}: cannot be read as an .npz archive of plain arrays ({error})") from None
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what is no array
+            raise UserError(f"{path}: {key} is no array")
+    return arrays
 
 
 def _require_room(path: Path, members: list[zipfile.ZipInfo]) -> None:
