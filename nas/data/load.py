@@ -31,8 +31,8 @@ def load_data(spec: str, *, resolution: int, seed: int = 0, root: Path | None = 
     """Load a data set and split it.
 
     Args:
-        spec: ``"digits"``, ``"photos"``, a folder of class folders, an ``.npz`` file, or a name of timm's such as
-            ``"torch/cifar10"`` (``"torch/cifar10+download"`` may download it).
+        spec: ``"digits"``, ``"sample-photos"``, a folder of class folders, an ``.npz`` file, or a name of timm's such
+            as ``"torch/cifar10"`` (``"torch/cifar10+download"`` may download it).
         resolution: side length in pixels that batches are made at.
         seed: decides which images are held out where the source does not say.
         root: folder that relative paths and timm's data sets are looked for in.

@@ -20,7 +20,7 @@ _NAMES = ("temple", "flower")
 
 def accepts(spec: str) -> bool:
     """Tell whether `spec` means this source."""
-    return spec == "photos"
+    return spec == "sample-photos"
 
 
 def load(spec: str, *, resolution: int, seed: int, root: Path | None) -> ImageData:  # noqa: ARG001 - one shape for all sources

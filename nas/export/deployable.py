@@ -53,7 +53,7 @@ class Images:
         seed: of the split, and of weights that no file gives.
     """
 
-    data: str = "photos"
+    data: str = "sample-photos"
     root: Path | None = None
     resolution: int | None = None
     seed: int = 0

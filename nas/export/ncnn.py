@@ -98,7 +98,7 @@ def _trace(module: nn.Module, path: Path, facts: ModelFacts) -> None:
     import torch
 
     torch_compat.prepare()
-    from nas.export.attention import with_split_attention
+    from nas.export.rewrites.attention import with_split_attention
 
     with silent(), torch.no_grad():
         try:

@@ -113,7 +113,7 @@ def open_session(path: Path, *, optimise: bool = True) -> Run:
 def _to_proto(module: nn.Module, facts: ModelFacts) -> Any:
     import torch
 
-    from nas.export.pooling import with_plain_pools
+    from nas.export.rewrites.pooling import with_plain_pools
 
     example = torch.zeros(2, *facts.input_shape)
     try:

@@ -83,7 +83,7 @@ def _deployable(order: Order) -> Deployable:
     from nas.model.timm_network import TIMM
 
     root = None if order.data_root is None else Path(order.data_root)
-    images = Images(order.data or "photos", root, order.resolution, order.seed)
+    images = Images(order.data or "sample-photos", root, order.resolution, order.seed)
     path = Path(order.network)
     if order.network.startswith(TIMM):
         return from_timm(order.network, images)

@@ -36,9 +36,9 @@ def test_feature_maps_of_the_teacher_matter(network: nn.Module, few_digits: Imag
     for parameter in teacher[0].parameters():
         parameter.data.mul_(-1)
     results = []
-    for features in (False, True):
+    for weight in (0.0, 1.0):
         student = copy.deepcopy(network)
-        tune(student, tuning(few_digits), stage="test", teacher=teacher, features=features)
+        tune(student, tuning(few_digits), stage="test", teacher=teacher, feature_weight=weight)
         results.append(student[0][0].weight.data)
     assert (results[0] != results[1]).any()
 

@@ -55,7 +55,7 @@ def test_a_checkpoint_of_the_datas_classes_is_labelled_and_normalised_as_in_trai
 
 
 def test_a_checkpoint_of_other_classes_keeps_them(weights: Path) -> None:
-    found = from_timm(f"timm:lcnet_050={weights}", Images("photos", resolution=32))
+    found = from_timm(f"timm:lcnet_050={weights}", Images("sample-photos", resolution=32))
     assert (found.trained, found.labelled, found.facts.num_classes) == (True, False, 10)
 
 

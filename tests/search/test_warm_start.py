@@ -22,6 +22,7 @@ from nas.search.supernets import supernet_key, trained_supernet
 from nas.search.target import load_target, search_field
 from nas.search.watch import Silent
 from nas.space.space import load_space
+from nas.training.loop import FitResult
 from nas.training.recipe import Recipe
 
 TINY = "test_efficientnet"
@@ -88,7 +89,12 @@ def test_a_changed_checkpoint_is_refused_as_long_as_it_is_needed(wishes: Wishes,
 
 def test_the_checkpoint_is_in_the_weights_before_training(wishes: Wishes, tmp_path: Path, monkeypatch) -> None:
     seen: list[Supernet] = []
-    monkeypatch.setattr("nas.search.supernets.train_supernet", lambda supernet, *_, **__: seen.append(supernet))
+
+    def train(supernet: Supernet, *_, **__) -> FitResult:
+        seen.append(supernet)
+        return FitResult((), 0.0, stopped=False)
+
+    monkeypatch.setattr("nas.search.supernets.train_supernet", train)
     config = plan(wishes)
     space = load_space(str(tmp_path / "tiny.yaml")).for_classes(3)
     data = load_data(config.data, resolution=32)

@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="formats, by commas, or all that are installed (default: onnx)",
     )
     parser.add_argument(
-        "--data", metavar="DATA", help="images for a network that is no run, as in nas search (default: photos)"
+        "--data", metavar="DATA", help="images for a network that is no run, as in nas search (default: sample-photos)"
     )
     parser.add_argument("--data-root", metavar="DIR", help="folder that relative paths of --data are looked for in")
     parser.add_argument(

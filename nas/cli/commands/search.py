@@ -186,7 +186,7 @@ _STUDY = (
     "database in which searches share one study: postgresql://USER@HOST/DB, mysql://..., redis://HOST:6379/0 or an "
     "SQLite file; the password may also stand in NAS_STUDY_PASSWORD (default: the study is in the run alone)"
 )
-_DATA = "digits, photos, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
+_DATA = "digits, sample-photos, an image folder, an .npz file, or a timm name such as torch/cifar10 (default: digits)"
 _EVALUATOR = (
     "what scores candidates: supernet (the default), train (each from scratch, the best third again three times as "
     "long), proxy or proxy:NAME+NAME (no training, only ranks) or table:FILE (accuracies that are known)"

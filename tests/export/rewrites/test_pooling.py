@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from nas.export.pooling import SpatialMean, with_plain_pools
+from nas.export.rewrites.pooling import SpatialMean, with_plain_pools
 
 
 def test_pools_to_one_value_become_means_in_a_copy():

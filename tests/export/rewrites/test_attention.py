@@ -6,7 +6,7 @@ from nas import torch_compat
 torch_compat.prepare()
 from timm.layers import Attention  # noqa: E402  # it needs torchvision mended
 
-from nas.export.attention import SplitAttention, with_split_attention  # noqa: E402
+from nas.export.rewrites.attention import SplitAttention, with_split_attention  # noqa: E402
 
 
 def test_attention_is_split_in_a_copy_and_computes_the_same() -> None:
