@@ -38,7 +38,12 @@ def command(tmp_path: Path) -> list[str]:
 def stopped(command: list[str], when: Callable[[], bool], how: signal.Signals) -> subprocess.CompletedProcess[str]:
     """Run a command and send it a signal as soon as `when` holds; Ctrl-C reaches all processes of a terminal."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_heed_ctrl_c,
     )
     deadline = time.monotonic() + 400
     while process.poll() is None and not when() and time.monotonic() < deadline:
@@ -50,6 +55,11 @@ def stopped(command: list[str], when: Callable[[], bool], how: signal.Signals) -
         process.send_signal(how)
     out, err = process.communicate(timeout=400)
     return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _heed_ctrl_c() -> None:
+    """What a shell starts in the background, these tests perhaps, ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finished(run: Path) -> list[str]:
