@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from nas import pareto
 from nas.search.samplers import local
@@ -43,6 +45,18 @@ def propose(task: Task, history: History, rng: random.Random) -> Point:
         if history.number // _LOCAL_EVERY % 2:
             return local.propose(task, history, rng)
         return local.neighbour_of_winner(task, history, rng)
+    with _blas().limit(limits=1, user_api="blas"):
+        return _most_promising(task, history, rng)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return the hold on BLAS: on matrices of a few hundred rows its threads only spin, beside Ray and the workers."""
+    return ThreadpoolController()
+
+
+def _most_promising(task: Task, history: History, rng: random.Random) -> Point:
+    """Return what the surrogate expects most of, among architectures drawn around the front and around each other."""
     rank = _ranking(task, history)
     parents = _nearest_front(history)
     pool: dict[str, Point] = {}
