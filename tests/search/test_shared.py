@@ -148,6 +148,8 @@ def test_one_search_after_the_other(tmp_path: Path) -> None:
 def test_a_wrong_url_is_one_line(
     url: str, hint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if hint.startswith("nothing answers"):
+        pytest.importorskip({"postgresql": "psycopg", "mysql": "pymysql", "redis": "redis"}[url.partition(":")[0]])
     monkeypatch.chdir(tmp_path)
     assert main(["search", "--target", "jetson-orin", "--study-storage", url]) == 2
     out, err = capsys.readouterr()
