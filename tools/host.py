@@ -1,17 +1,22 @@
 """Measures networks on one core of this machine through ONNX Runtime, kernel by kernel: the evidence of `host-cpu`.
 
 What was measured is kept in a file of records, so an interrupted run goes on where it stopped; to measure anew, remove
-the file. All networks are measured in two rounds: how far both lie apart is the noise floor that no predictor can go
-below.
+the file. The networks are converted first, into a folder beside it: converting fills the caches that measuring is
+about. Then all are measured in three rounds, each in another order, so that a slow minute hits all alike: how far the
+rounds lie apart is the noise floor that no predictor can go below.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
+import statistics
 import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +32,7 @@ from tools.check_kernels import randomise_norms
 from tools.host_networks import HostNetwork, host_networks
 
 SECONDS = 0.8  # of measuring a network, half of it node by node
-ROUNDS = 2
+ROUNDS = 3
 DEFAULT_CACHE = Path("runs") / "host-cpu.measurements.jsonl"
 
 Key = tuple[str, int]
@@ -44,8 +49,8 @@ class HostMeasurement:
 
     @property
     def latency_ms(self) -> float:
-        """The smallest: other processes only slow down."""
-        return min(self.rounds_ms)
+        """The median of the rounds: one slow or lucky round does not count."""
+        return statistics.median(self.rounds_ms)
 
 
 def measure_host(cache: Path = DEFAULT_CACHE) -> list[HostMeasurement]:
@@ -54,22 +59,63 @@ def measure_host(cache: Path = DEFAULT_CACHE) -> list[HostMeasurement]:
     torch.set_num_threads(1)
     cache.parent.mkdir(parents=True, exist_ok=True)
     known, networks = _read(cache), host_networks()
-    for place in range(ROUNDS):
-        for network in networks:
-            if (network.sample.name, place) not in known:
-                known[network.sample.name, place] = _measure(network, place, cache)
+    rounds = [_missing(networks, place, known) for place in range(ROUNDS)]
+    graphs = _Graphs(cache.with_suffix(".onnx"))
+    for network in networks:
+        if any(network in missing for missing in rounds):
+            graphs.convert(network)
+    for place, missing in enumerate(rounds):
+        for network in missing:
+            known[network.sample.name, place] = _measure(network, place, graphs, cache)
     found = (_measurement(network, known) for network in networks)
     return [measurement for measurement in found if measurement.rounds_ms]
 
 
-def _measure(network: HostNetwork, place: int, cache: Path) -> dict[str, Any]:
+def _missing(networks: Sequence[HostNetwork], place: int, known: Mapping[Key, object]) -> list[HostNetwork]:
+    """Return what a round has still to measure, in that round's order."""
+    missing = [network for network in networks if (network.sample.name, place) not in known]
+    random.Random(place).shuffle(missing)
+    return missing
+
+
+class _Graphs:
+    """ONNX files of networks, made once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def convert(self, network: HostNetwork) -> None:
+        """Write the network's file unless it is there; what cannot be converted is told when it is measured."""
+        path, sample = self._path(network), network.sample
+        if path.exists():
+            return
+        print(f"converting {sample.name}", file=sys.stderr, flush=True)
+        module = sample.module()
+        randomise_norms(module)
+        with suppress(MeasuringError):
+            runs.write_atomic(path, to_onnx(module, sample.input_shape))
+
+    def read(self, network: HostNetwork) -> bytes:
+        """Return the network's file.
+
+        Raises:
+            MeasuringError: if it could not be converted.
+        """
+        path = self._path(network)
+        if not path.exists():
+            raise MeasuringError("it cannot be converted to ONNX")
+        return path.read_bytes()
+
+    def _path(self, network: HostNetwork) -> Path:
+        return self.folder / f"{hashlib.sha256(network.sample.name.encode()).hexdigest()[:16]}.onnx"
+
+
+def _measure(network: HostNetwork, place: int, graphs: _Graphs, cache: Path) -> dict[str, Any]:
     sample, started = network.sample, time.perf_counter()
     record: dict[str, Any] = {"name": sample.name, "round": place, "cpu": cpu_name()}
     try:
-        module = sample.module()
-        randomise_norms(module)
-        model = to_onnx(module, sample.input_shape)
-        found = measure_nodes(model, sample.input_shape, threads=1, seconds=SECONDS)
+        found = measure_nodes(graphs.read(network), sample.input_shape, threads=1, seconds=SECONDS)
         record["latency_ms"] = found.latency_ms
         record["nodes"] = [[*node.signature, round(node.time_ms, 6)] for node in found.nodes]
     except MeasuringError as error:

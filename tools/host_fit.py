@@ -130,8 +130,10 @@ def _note(measured: Sequence[HostMeasurement]) -> str:
     apart = [max(m.rounds_ms) / min(m.rounds_ms) - 1 for m in measured if len(m.rounds_ms) > 1]
     within = sum(a <= 0.1 for a in apart) / len(apart)
     kernels = sum(len(m.nodes) for m in measured)
+    rounds = max(len(m.rounds_ms) for m in measured)
     return (
-        f"{kernels} kernels timed in these networks. Noise floor: between two rounds latencies differed by "
-        f"{statistics.median(apart):.1%} in the median, and {within:.0%} by at most 10 %; the smaller counts. "
+        f"{kernels} kernels timed in these networks. Noise floor: between the quickest and the slowest of "
+        f"{rounds} rounds latencies differed by "
+        f"{statistics.median(apart):.1%} in the median, and {within:.0%} by at most 10 %; the median counts. "
         "Latencies are tenth percentiles of CPU time."
     )
