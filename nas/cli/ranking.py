@@ -24,12 +24,15 @@ def ranking_text(found: Mapping[str, Any]) -> str:
     ]
     table = to_text(Table(("network", "MACs", "weights", "inherited", "alone"), tuple(rows)))
     lines = [
-        f"inherited   {_correlation(found['tau'])}",
+        f"inherited   {_correlation(found['tau'])}; by losses {_correlation(found['tau_loss'])}",
         f"MACs        {_correlation(found['tau_macs'])}",
         f"weights     {_correlation(found['tau_params'])}",
     ]
     if found["tau_between_seeds"] is not None:
-        lines.append(f"one seed    tau {found['tau_between_seeds']:.2f} with another: more cannot be asked for")
+        lines.append(
+            f"one seed    tau {found['tau_between_seeds']:.2f} with another, by losses "
+            f"{found['tau_between_seeds_loss']:.2f}: little more can be asked for"
+        )
     alone = f"{found['alone']['epochs']} passes alone, {found['seeds']} trainings each"
     return "\n".join([table, "", f"Kendall's tau with the accuracy after {alone}:", *lines])
 

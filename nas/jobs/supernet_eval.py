@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nas.space.space import SearchSpace
     from nas.training.loop import Progress
     from nas.training.recipe import Recipe
+    from nas.training.train import Score
 
 STEM = "supernet-eval"
 # Training images. On the digits one pass tells how quickly networks start, and four leave them as good as equal.
@@ -108,7 +109,7 @@ def _compared(
     inherited = []
     for number, network in enumerate(networks):
         watch.progress("inherited", number, len(networks))
-        inherited.append(evaluator.evaluate(network.to_dict()))
+        inherited.append(evaluator.score(network.to_dict()))
     recipe = alone_recipe(config.effort.supernet, data, order.epochs)
     run.recover_records(f"{STEM}.jsonl")  # a line that was cut off would be damaged by the next
     trainings = AloneTrainings(data, recipe, run.file(f"{STEM}.jsonl"), device)
@@ -131,55 +132,68 @@ def alone_recipe(supernet: Recipe, data: ImageData, epochs: int | None) -> Recip
 
 def _train_alone(
     networks: Sequence[Architecture], seeds: int, trainings: AloneTrainings, watch: Watch
-) -> list[list[float]]:
-    """Return the accuracies of each network, a number a seed."""
+) -> list[list[Score]]:
+    """Return the scores of each network, one a seed."""
     total, done = len(networks) * seeds, itertools.count()
-    alone: list[list[float]] = [[] for _ in networks]
+    alone: list[list[Score]] = [[] for _ in networks]
     for seed in range(seeds):  # seed by seed: a first, rougher answer is complete early
-        for accuracies, network in zip(alone, networks, strict=True):
+        for scores, network in zip(alone, networks, strict=True):
             number = next(done)
 
             def progress(at: Progress, number: int = number) -> None:
                 watch.progress("alone", number + at.step / at.steps, total, f"loss {at.metrics['loss']:.2f}")
 
-            accuracies.append(trainings.accuracy(network, seed, progress=progress))
+            scores.append(trainings.score(network, seed, progress=progress))
     watch.progress("alone", total, total)
     return alone
 
 
 def compare(
-    networks: Sequence[Architecture], inherited: Sequence[float], alone: Sequence[Sequence[float]]
+    networks: Sequence[Architecture], inherited: Sequence[Score], alone: Sequence[Sequence[Score]]
 ) -> dict[str, Any]:
-    """Return the rank correlations of inherited accuracies, MACs and parameters with accuracies trained alone.
+    """Return the rank correlations of inherited scores, MACs and parameters with scores trained alone.
 
     Args:
         networks: what was scored.
-        inherited: an accuracy each.
-        alone: accuracies each, one a seed.
+        inherited: a score each.
+        alone: scores each, one a seed.
     """
     from nas.cost.cost import CostModel
     from nas.search.ranking import correlation
 
     costs = CostModel()
     found = [costs.cost(network) for network in networks]
-    means = [statistics.fmean(accuracies) for accuracies in alone]
-    by_seed = list(zip(*alone, strict=True))
-    pairs = [correlation(a, b).tau for a, b in itertools.combinations(by_seed, 2)]
+    accuracies, losses = [[s.accuracy for s in each] for each in alone], [[s.loss for s in each] for each in alone]
+    means = [statistics.fmean(each) for each in accuracies]
+    loss = correlation([s.loss for s in inherited], [statistics.fmean(each) for each in losses])
     return {
-        "tau": schema.to_dict(correlation(inherited, means)),
+        "tau": schema.to_dict(correlation([s.accuracy for s in inherited], means)),
+        "tau_loss": schema.to_dict(loss),
         "tau_macs": schema.to_dict(correlation([float(c.macs) for c in found], means)),
         "tau_params": schema.to_dict(correlation([float(c.params) for c in found], means)),
         # How well one training alone predicts another: more cannot be asked of a supernet.
-        "tau_between_seeds": statistics.fmean(pairs) if pairs else None,
+        "tau_between_seeds": _between_seeds(accuracies),
+        "tau_between_seeds_loss": _between_seeds(losses),
         "networks": [
             {
                 "digest": network.digest,
                 "macs": cost.macs,
                 "params": cost.params,
-                "inherited": score,
-                "alone": list(accuracies),
+                "inherited": score.accuracy,
+                "inherited_loss": score.loss,
+                "alone": [s.accuracy for s in each],
+                "alone_loss": [s.loss for s in each],
                 "architecture": network.to_dict(),
             }
-            for network, cost, score, accuracies in zip(networks, found, inherited, alone, strict=True)
+            for network, cost, score, each in zip(networks, found, inherited, alone, strict=True)
         ],
     }
+
+
+def _between_seeds(alone: Sequence[Sequence[float]]) -> float | None:
+    """Return the mean correlation between two trainings of the same networks; None where there is one."""
+    from nas.search.ranking import correlation
+
+    pairs = itertools.combinations(zip(*alone, strict=True), 2)
+    taus = [correlation(first, second).tau for first, second in pairs]
+    return statistics.fmean(taus) if taus else None

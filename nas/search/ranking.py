@@ -25,7 +25,7 @@ from nas.search.supernet_evaluator import at_resolution
 from nas.training.device import placed
 from nas.training.loop import Callbacks, Progress
 from nas.training.recipe import Recipe
-from nas.training.train import evaluate, train
+from nas.training.train import Score, score, train
 
 if TYPE_CHECKING:
     import torch
@@ -94,7 +94,7 @@ def spread(space: SearchSpace, count: int, *, seed: int) -> list[Architecture]:
 
 
 class AloneTrainings:
-    """Trains networks from scratch and keeps every finished accuracy in a file of records.
+    """Trains networks from scratch and keeps every finished score in a file of records.
 
     Args:
         data: the data set, at the largest resolution of the space.
@@ -110,24 +110,29 @@ class AloneTrainings:
         self._device = device
         self._scoring = EvaluationBatches(data, "search")
         known = runs.read_records(file) if file.is_file() else []
-        self._known = {self._key(r["digest"], r["recipe"], r["data"]): float(r["accuracy"]) for r in known}
+        self._known = {  # earlier versions kept no loss
+            self._key(r["digest"], r["recipe"], r["data"]): Score(float(r["accuracy"]), float(r["loss"]))
+            for r in known
+            if "loss" in r
+        }
 
-    def accuracy(
+    def score(
         self, architecture: Architecture, seed: int, *, progress: Callable[[Progress], None] | None = None
-    ) -> float:
-        """Return the accuracy on the search split that the architecture has after training alone."""
+    ) -> Score:
+        """Return the score on the search split that the architecture has after training alone."""
         recipe = replace(self._recipe, seed=seed)
         document = schema.to_dict(recipe)
         key = self._key(architecture.digest, document, self._data.digest)
         if key not in self._known:
             network = placed(at_resolution(build(architecture, seed=seed), architecture), self._device)
             result = train(network, self._data, recipe, callbacks=Callbacks(progress=progress))
-            self._known[key] = evaluate(network, self._scoring)
+            self._known[key] = score(network, self._scoring)
             record = {
                 "digest": architecture.digest,
                 "recipe": document,
                 "data": self._data.digest,
-                "accuracy": self._known[key],
+                "accuracy": self._known[key].accuracy,
+                "loss": self._known[key].loss,
                 "seconds": round(result.seconds, 2),
                 "architecture": architecture.to_dict(),
             }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nas.model.supernet import Supernet
     from nas.space.architecture import Architecture
     from nas.training.precision import Precision
+    from nas.training.train import Score
 
 CALIBRATION_BATCHES = 6
 CALIBRATION_BATCH_SIZE = 64
@@ -86,15 +87,19 @@ class SupernetEvaluator:
 
     def evaluate(self, architecture: dict[str, Any]) -> float:
         """Return the accuracy, in [0, 1], of the architecture that the plain data describe."""
+        return self.score(architecture).accuracy
+
+    def score(self, architecture: dict[str, Any]) -> Score:
+        """Return the accuracy and the loss of the architecture that the plain data describe."""
         from nas.space.architecture import Architecture
         from nas.training.fake_quant import simulate_int8
-        from nas.training.train import evaluate
+        from nas.training.train import score
 
         described = Architecture.from_dict(architecture)
         network = at_resolution(inherit(self._supernet, described, self._calibration), described)
         if self._precision == "int8":
             network = simulate_int8(network, self._calibration)
-        return evaluate(network, self._scoring)
+        return score(network, self._scoring)
 
 
 def inherit(supernet: Supernet, architecture: Architecture, calibration: Any) -> nn.Sequential:

@@ -23,6 +23,9 @@ def test_a_run_keeps_how_its_supernet_ranks(tmp_path: Path, capsys: pytest.Captu
     assert found == runs.read_json(run / "supernet-eval.json")
     assert len(found["networks"]) == 4
     assert -1 <= found["tau"]["low"] <= found["tau"]["tau"] <= found["tau"]["high"] <= 1
+    assert all(n["inherited_loss"] > 0 and len(n["alone_loss"]) == 2 for n in found["networks"])
+    assert -1 <= found["tau_loss"]["tau"] <= 1
+    assert -1 <= found["tau_between_seeds_loss"] <= 1
     picture = ElementTree.parse(run / "supernet-eval.svg")
     assert len(picture.findall(".//{*}circle")) == 4
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nas.data import ImageData, load_data
 from nas.data.batches import EvaluationBatches, TrainingBatches
 from nas.training.recipe import Recipe, default_recipe
-from nas.training.train import evaluate, recalibrate_batch_norm, single_step, train
+from nas.training.train import evaluate, recalibrate_batch_norm, score, single_step, train
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,10 @@ def test_a_teacher_pulls_the_network_towards_it() -> None:
 def test_accuracy_is_the_share_of_right_answers() -> None:
     batches = [(torch.eye(3), torch.tensor([0, 1, 0])), (torch.eye(3)[:1], torch.tensor([0]))]
     assert evaluate(lambda images: images, batches) == 0.75
+    logits, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    found = score(lambda images: images, batches)
+    assert found.accuracy == 0.75
+    assert found.loss == pytest.approx(float(nn.functional.cross_entropy(logits, labels)))
 
 
 def test_evaluation_runs_in_eval_mode_and_restores_the_mode(few_digits: ImageData) -> None:

@@ -1,0 +1,254 @@
+"""How a supernet has to be trained so that it ranks: variants against the same networks trained alone.
+
+    nas search --target host-cpu --name digits --finalists 1 --evaluations 12   # any run
+    nas supernet eval runs/digits                         # trains networks alone, once
+    python -m benchmarks.ranking runs/digits              # trains a supernet for each variant; goes on where it stopped
+    python -m benchmarks.ranking runs/digits --calibration   # how many images batch norms need
+
+Kendall's tau of inherited scores with the mean over the seeds of the networks trained alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas import runs, torch_compat
+from nas.data import ImageData, load_data
+from nas.data.batches import TrainingBatches
+from nas.errors import NasError
+from nas.model.supernet import Supernet
+from nas.runs import read_json, write_atomic
+from nas.search import supernet_evaluator
+from nas.search.config import SearchConfig, read_config
+from nas.search.ranking import correlation
+from nas.search.supernet_evaluator import load_supernet
+from nas.search.supernets import stored_supernet
+from nas.space.space import SearchSpace, load_space
+from nas.training.distill import distillation_loss, label_loss
+from nas.training.loop import Step, fit
+from nas.training.recipe import Recipe
+from nas.training.supernet import RANDOM_SUBNETS, sandwich
+
+torch_compat.prepare()
+
+CALIBRATION = (64, 128, 192, 384, 768)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run whose networks were trained alone.
+
+    Attributes:
+        path: the run.
+        config: of it.
+        space: its space, for the classes of the data.
+        data: its data set.
+        networks: as `nas supernet eval` left them.
+    """
+
+    path: Path
+    config: SearchConfig
+    space: SearchSpace
+    data: ImageData
+    networks: Sequence[Mapping[str, Any]]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its supernet was trained."""
+        return self.config.effort.supernet
+
+    @classmethod
+    def read(cls, path: Path) -> Case:
+        """Read a run."""
+        config = read_config(path / runs.CONFIG)
+        space = load_space(config.space)
+        data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
+        networks = read_json(path / "supernet-eval.json")["networks"]
+        return cls(path, config, space.for_classes(data.num_classes), data, networks)
+
+
+Soft = Callable[[Tensor, Tensor], Tensor]  # the student's logits and the teacher's to a loss
+Count = Callable[[float], int]  # how many subnets a step has, by the share of all steps that is done
+
+
+def whole(_: float) -> int:
+    """Have all subnets in every step."""
+    return 2 + RANDOM_SUBNETS
+
+
+def largest_first(done: float) -> int:
+    """Have the largest alone at first, then the smallest beside it, then all.
+
+    Progressive shrinking (Cai et al. 2020, arXiv 1908.09791) in its simplest form.
+    """
+    return 1 if done < 0.1 else 2 if done < 0.2 else whole(done)
+
+
+def alpha_divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return AlphaNet's loss: the larger of two alpha-divergences, image by image, with ratios clipped at 5.
+
+    Wang et al. 2021, arXiv 2102.07954, for alpha of -1 and 1.
+    """
+    log_q, p = F.log_softmax(student, dim=1), F.softmax(teacher, dim=1)
+    q = log_q.detach().exp()
+    ratio = (p / q.clamp_min(1e-6)).clamp_max(5.0)
+    # Of alpha 1: Kullback-Leibler of the student from the teacher; of alpha -1: half the chi-squared distance of them.
+    values = (p * ratio.clamp_min(1e-6).log()).sum(1), ((q / ratio.clamp_min(0.2)).sum(1) - 1) / 2
+    losses = -(q * ratio * log_q).sum(1), (q / ratio.clamp_min(0.2) * log_q).sum(1)
+    return torch.where(values[0] >= values[1], *losses).mean()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train shared weights.
+
+    Attributes:
+        changes: what it changes in the recipe.
+        soft: how subnets learn from the largest.
+        count: how many subnets each step has.
+        passes: how many times as many passes.
+    """
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    soft: Soft = distillation_loss
+    count: Count = whole
+    passes: int = 1
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "default": Variant(),
+    "moving average": Variant({"ema_decay": 0.99}),
+    "no clipping": Variant({"grad_clip": None}),
+    "alpha-divergence": Variant(soft=alpha_divergence),
+    "largest first": Variant(count=largest_first),
+    "labels alone": Variant({"distill_weight": 0.0}),
+    "twice the passes": Variant(passes=2),
+}
+
+
+def sandwich_step(supernet: Supernet, recipe: Recipe, variant: Variant, steps: int) -> Step:
+    """Return the step of `nas.training.supernet` with a variant's losses and subnets."""
+
+    def step(images: Tensor, labels: Tensor, number: int) -> Mapping[str, float]:
+        rng = random.Random(f"{recipe.seed}:{number}")
+        largest, *smaller = sandwich(supernet.space, rng)[: variant.count(number / steps)]
+        logits = supernet(largest, images)
+        loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
+        loss.backward()
+        for subnet in smaller:
+            student = supernet(subnet, images)
+            hard = label_loss(student, labels, smoothing=recipe.label_smoothing)
+            soft = variant.soft(student, logits.detach())
+            ((1 - recipe.distill_weight) * hard + recipe.distill_weight * soft).backward()
+        return {"loss": loss.item()}
+
+    return step
+
+
+def trained(case: Case, variant: Variant) -> Supernet:
+    """Train shared weights in a variant's way."""
+    recipe = replace(case.recipe, **variant.changes)
+    recipe = replace(recipe, epochs=recipe.epochs * variant.passes)
+    supernet = Supernet(case.space, seed=recipe.seed).train()
+    batches = TrainingBatches(case.data, batch_size=recipe.batch_size, seed=recipe.seed, mixup=recipe.mixup)
+    steps = recipe.epochs * len(batches)
+    fit(supernet, sandwich_step(supernet, recipe, variant, steps), batches, recipe)
+    return supernet.eval()
+
+
+def compare(case: Case, names: Sequence[str]) -> str:
+    """Train the variants that were not trained yet, and write a table in Markdown."""
+    lines = [
+        "| variant | tau by accuracy | tau by loss | inherited, lowest / median / highest, % | processor s |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name in names:
+        file = case.path / "ranking" / f"{name.replace(' ', '-')}.json"
+        if not file.is_file():
+            start = time.process_time()
+            supernet = trained(case, VARIANTS[name])
+            seconds = time.process_time() - start
+            file.parent.mkdir(exist_ok=True)
+            write_atomic(file, json.dumps({**scores(case, supernet), "seconds": seconds}).encode())
+        found = read_json(file)
+        lines.append(f"| {name} | {row(case, found)} | {found['seconds']:.0f} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join(lines)
+
+
+def scores(case: Case, supernet: Supernet, images: int | None = None) -> dict[str, list[float]]:
+    """Return the inherited accuracies and losses of the case's networks, with batch norms taken from some images."""
+    calibration = supernet_evaluator.CALIBRATION_BATCHES
+    try:
+        if images is not None:
+            supernet_evaluator.CALIBRATION_BATCHES = images // supernet_evaluator.CALIBRATION_BATCH_SIZE
+        evaluator = supernet_evaluator.SupernetEvaluator(supernet, case.data)
+        found = [evaluator.score(network["architecture"]) for network in case.networks]
+    finally:
+        supernet_evaluator.CALIBRATION_BATCHES = calibration
+    return {"accuracies": [s.accuracy for s in found], "losses": [s.loss for s in found]}
+
+
+def row(case: Case, found: Mapping[str, Any]) -> str:
+    """Write the correlations with what was trained alone, and the range of accuracies."""
+    accuracy = correlation(found["accuracies"], [statistics.fmean(n["alone"]) for n in case.networks])
+    loss = correlation(found["losses"], [statistics.fmean(n["alone_loss"]) for n in case.networks])
+    percent = sorted(100 * a for a in found["accuracies"])
+    spread = f"{percent[0]:.1f} / {statistics.median(percent):.1f} / {percent[-1]:.1f}"
+    return f"{accuracy.tau:.2f} | {loss.tau:.2f} | {spread}"
+
+
+def calibration_table(case: Case) -> str:
+    """Say how the ranking of the run's supernet depends on the images that batch norms are taken from."""
+    weights = stored_supernet(
+        case.space, case.data, case.recipe, runs_dir=case.path.parent, warm_start=case.config.warm_start, run=case.path
+    )
+    supernet = Supernet(case.space).eval()
+    load_supernet(supernet, weights)
+    most = scores(case, supernet, CALIBRATION[-1])
+    lines = [
+        f"| images | tau by accuracy | tau by loss | inherited, % | tau of losses with those of {CALIBRATION[-1]} "
+        "images | processor ms |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
+    for images in CALIBRATION:
+        start = time.process_time()
+        found = scores(case, supernet, images)
+        ms = 1000 * (time.process_time() - start) / len(case.networks)
+        agreement = correlation(found["losses"], most["losses"]).tau
+        lines.append(f"| {images} | {row(case, found)} | {agreement:.2f} | {ms:.0f} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--calibration", action="store_true", help="how many images batch norms need")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        case = Case.read(options.run)
+        print(calibration_table(case) if options.calibration else compare(case, options.variants))
+    except NasError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
