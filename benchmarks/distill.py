@@ -1,12 +1,13 @@
 """Does a teacher help? The winner of a run trained from random weights with and without one, seed by seed.
 
-    python -m benchmarks.distill --run runs/NAME                      the run's largest subnet against labels alone
+    python -m benchmarks.distill --run runs/NAME                      the teacher of nas compress against labels alone
     python -m benchmarks.distill --run runs/NAME --images 200 --settings none largest resnet10t:4:0.9:0
 
 A setting is `TEACHER[:TEMPERATURE[:WEIGHT[:FEATURE_WEIGHT]]]`, and what is left out is as in `nas compress`; teachers
-are ``largest`` and the timm models of `benchmarks.compress`, trained on all of the digits. With one seed all settings
-have the same first weights, images and epochs. Results are kept in ``runs/benchmark-compress/distill.json`` and not
-made twice.
+are ``default`` (what `nas compress` takes without ``--teacher``: the better one of largest subnet and winner),
+``largest`` and the timm models of `benchmarks.compress`, trained on all of the digits. With one seed all settings have
+the same first weights, images and epochs. Results are kept in ``runs/benchmark-compress/distill.json`` and not made
+twice.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from nas.training.recipe import default_recipe
 from nas.training.train import evaluate
 
 RESULTS = FOLDER / "distill.json"
-NONE = "none"
+NONE, DEFAULT = "none", "default"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def main() -> None:
     """Train what is not trained yet and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="a finished run on the digits")
-    parser.add_argument("--settings", nargs="+", default=[NONE, "largest"])
+    parser.add_argument("--settings", nargs="+", default=[NONE, DEFAULT])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--images", type=int, help="train on so few (default: all)")
@@ -117,7 +118,8 @@ def trained(
     )
     teacher = None
     if setting.teacher != NONE:
-        teacher, _ = find_teacher(teacher_of(setting.teacher), subject, seed)
+        named = None if setting.teacher == DEFAULT else teacher_of(setting.teacher)
+        teacher, _ = find_teacher(named, subject, seed)
         teacher = teacher.requires_grad_(False).eval()
     with isolated_rng(seed):
         tune(

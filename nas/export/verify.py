@@ -18,6 +18,8 @@ LEAST_INTEGER_AGREEMENT = 0.97
 LEAST_EXCUSED_AGREEMENT = 0.90  # below, no accuracy makes up for it
 MOST_LOST = 0.01  # share of images that only PyTorch classes right, over those that only the file does
 LEAST_INTEGER_SQNR_DB = 6.0  # below, the errors are half as large as the logits: a wrong scale, not rounding
+LEAST_RANDOM_SQNR_DB = 3.0  # of weights that no training made robust against rounding; of nothing but zeros it is 0
+LEAST_GAIN, MOST_GAIN = 0.75, 1.33  # rounding adds noise; a wrong scale halves or doubles
 MOST_KERNEL_GAP_DB = 1.5  # kernels round differently, and single logits tell nothing; their errors are as large
 _REFERENCE_BATCH = 32
 
@@ -35,6 +37,7 @@ class Difference:
         reference_accuracy: the same of PyTorch.
         images: how many were compared.
         changed: images that one of the two classes right and the other wrong; None without labels.
+        gain: the factor on PyTorch's logits that comes nearest to the file's; None if they are all 0.
     """
 
     max_abs: float
@@ -45,6 +48,7 @@ class Difference:
     reference_accuracy: float | None = None
     images: int = 0
     changed: int | None = None
+    gain: float | None = None
 
     @property
     def lost(self) -> int | None:
@@ -112,7 +116,7 @@ def judge(
 
     The classes of integers are judged by how many stay the same, and where too many change, by what that costs: a
     network that is not sure of its images changes classes both ways. Of a network that was never trained they mean
-    nothing.
+    nothing, and rounding errors grow from layer to layer, so more of them is allowed.
 
     Args:
         found: how far the file lies from PyTorch.
@@ -132,8 +136,11 @@ def judge(
         excuse = _excuse(found)
         notes = (f"{_same_class(found, LEAST_INTEGER_AGREEMENT)}, but {excuse}",) if excuse else ()
         said += [] if excuse else [_same_class(found, LEAST_INTEGER_AGREEMENT)]
-    if tolerance is None and found.sqnr_db is not None and found.sqnr_db < LEAST_INTEGER_SQNR_DB:
-        said.append(f"SQNR {found.sqnr_db:.1f} dB, needed {LEAST_INTEGER_SQNR_DB} dB")
+    least_db = LEAST_INTEGER_SQNR_DB if trained else LEAST_RANDOM_SQNR_DB
+    if tolerance is None and found.sqnr_db is not None and found.sqnr_db < least_db:
+        said.append(f"SQNR {found.sqnr_db:.1f} dB, needed {least_db} dB")
+    if tolerance is None and found.gain is not None and not LEAST_GAIN <= found.gain <= MOST_GAIN:
+        said.append(f"logits {found.gain:.2f} times as large, needed {LEAST_GAIN} to {MOST_GAIN}")
     if kernel_gap is not None and not kernel_gap <= MOST_KERNEL_GAP_DB:
         said.append(f"errors of two sets of kernels {kernel_gap:.1f} dB apart, allowed {MOST_KERNEL_GAP_DB} dB")
     return Judgement(tuple(said), notes)
@@ -172,7 +179,8 @@ def compare(
     largest, scale = float(error.max()), float(np.abs(expected).max())
     relative = largest / scale if scale else (0.0 if largest == 0 else math.inf)
     classes, found = expected.argmax(axis=1), actual.argmax(axis=1)
-    noise, signal = float((error**2).sum()), float((expected.astype(np.float64) ** 2).sum())
+    reference = expected.astype(np.float64)
+    noise, signal = float((error**2).sum()), float((reference**2).sum())
     return Difference(
         largest,
         relative,
@@ -182,6 +190,7 @@ def compare(
         None if labels is None else float((classes == labels).mean()),
         len(expected),
         None if labels is None else int(((found == labels) != (classes == labels)).sum()),
+        float((reference * actual).sum()) / signal if signal else None,
     )
 
 

@@ -18,8 +18,11 @@ from nas.export.run import (
 from nas.export.verify import (
     LEAST_AGREEMENT,
     LEAST_EXCUSED_AGREEMENT,
+    LEAST_GAIN,
     LEAST_INTEGER_AGREEMENT,
     LEAST_INTEGER_SQNR_DB,
+    LEAST_RANDOM_SQNR_DB,
+    MOST_GAIN,
     MOST_KERNEL_GAP_DB,
     MOST_LOST,
 )
@@ -53,3 +56,5 @@ def test_the_criteria_are_the_programs() -> None:
     assert f"no more than {MOST_LOST:.0%} of all".replace("%", " %") in PAGE
     assert f"at least {LEAST_INTEGER_SQNR_DB:.0f} dB" in PAGE
     assert f"at most {MOST_KERNEL_GAP_DB} dB apart" in PAGE
+    assert f"{LEAST_RANDOM_SQNR_DB:.0f} dB" in PAGE
+    assert f"| {LEAST_GAIN} to {MOST_GAIN} |" in PAGE

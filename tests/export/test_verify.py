@@ -137,6 +137,28 @@ def test_the_classes_of_random_weights_are_not_judged():
     assert judge(Difference(0.1, 0.5, 0.3, 2.0), tolerance=None, trained=False).shortcomings
 
 
+LOGITS = np.random.default_rng(0).standard_normal((16, 100)).astype(np.float32)
+ROUGH = (LOGITS + 0.6 * np.random.default_rng(1).standard_normal(LOGITS.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("actual", "passes"),
+    [
+        (ROUGH, True),  # 4.5 dB: an error of its own for every logit
+        (0.5 * LOGITS, False),  # 6 dB: half of every logit
+        (1.4 * LOGITS, False),
+        (0 * LOGITS, False),
+        (LOGITS[::-1], False),  # other images
+        (np.roll(LOGITS, 1, axis=1), False),  # other classes
+        (np.repeat(LOGITS.mean(axis=0, keepdims=True), 16, axis=0), False),  # all images alike
+    ],
+)
+def test_random_weights_may_be_noisy_but_not_wrong(actual, passes):
+    found = compare(LOGITS, actual.astype(np.float32))
+    assert (not judge(found, tolerance=None, trained=False).shortcomings) == passes
+    assert judge(found, tolerance=None).shortcomings  # not one is good enough for a trained network
+
+
 def test_kernels_are_compared_by_the_size_of_their_errors(network, images):
     def noisy(share):
         return lambda x: (1 + share) * network(torch.from_numpy(x)).detach().numpy()
