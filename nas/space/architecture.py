@@ -7,6 +7,7 @@ given (`nas.space.canonical`). The digest names an architecture everywhere (file
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator
@@ -42,9 +43,7 @@ class Architecture:
             raise ValueError(f"resolution must be 1 to {MAX_RESOLUTION}, got {self.resolution}")
         if self.num_classes < 1:
             raise ValueError(f"num_classes must be at least 1, got {self.num_classes}")
-        for path, in_chs, block in self.blocks():
-            if not block.reshapes and (block.stride != 1 or in_chs != block.out_chs):
-                raise ValueError(f"{path}: a {block.kind} block cannot change {in_chs} to {block.out_chs} channels")
+        self._require_channels_fit()
         self._require_tokens_fit()
         self._make_canonical()
 
@@ -56,6 +55,18 @@ class Architecture:
                 yield f"blocks.{i}.{j}", in_chs, block
                 in_chs = block.out_chs
 
+    def _require_channels_fit(self) -> None:
+        """Refuse a change of shape by a block that keeps it."""
+        in_chs = self.stem.out_chs
+        for i, stage in enumerate(self.stages):
+            for j, block in enumerate(stage):
+                out_chs = block.out_chs
+                if not block.reshapes and (block.stride != 1 or in_chs != out_chs):
+                    raise ValueError(
+                        f"blocks.{i}.{j}: a {block.kind} block cannot change {in_chs} to {out_chs} channels"
+                    )
+                in_chs = out_chs
+
     def _require_tokens_fit(self) -> None:
         """Refuse a sequence of tokens where a map is wanted, and the other way round."""
         tokens = self.stem.kind == "tokens"
@@ -63,8 +74,9 @@ class Architecture:
             raise ValueError(
                 f"a {self.stem.kind} stem does not go with a {self.head.kind} head: tokens take token_norm"
             )
-        unfit = (path for path, _, block in self.blocks() if tokens and not getattr(block, "takes_tokens", False))
-        for path in unfit:
+        if not tokens:
+            return
+        for path in (path for path, _, block in self.blocks() if not getattr(block, "takes_tokens", False)):
             raise ValueError(f"{path}: behind a tokens stem only transformer blocks without window and position stand")
 
     def inputs(self) -> Iterator[tuple[int, int]]:
@@ -89,7 +101,13 @@ class Architecture:
     @cached_property
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name this network."""
-        return hashlib.sha256(_canonical_json(self.to_dict()).encode()).hexdigest()[:16]
+        # Put together from the remembered text of each part: a search names hundreds of thousands of networks.
+        stages = ",".join(f"[{','.join(map(_canonical_json, stage))}]" for stage in self.stages)
+        text = (
+            f'{{"head":{_canonical_json(self.head)},"num_classes":{json.dumps(self.num_classes)},'
+            f'"resolution":{json.dumps(self.resolution)},"stages":[{stages}],"stem":{_canonical_json(self.stem)}}}'
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; `from_dict` is the inverse."""
@@ -97,7 +115,7 @@ class Architecture:
             "resolution": self.resolution,
             "num_classes": self.num_classes,
             "stem": schema.to_dict(self.stem),
-            "stages": [[{"kind": b.kind, **schema.to_dict(b)} for b in stage] for stage in self.stages],
+            "stages": [[_block_dict(block) for block in stage] for stage in self.stages],
             "head": schema.to_dict(self.head),
         }
 
@@ -195,7 +213,13 @@ def _read_block(data: dict[str, Any], path: str, problems: Problems) -> Block | 
     return block if isinstance(block, families[kind]) else None
 
 
-def _canonical_json(data: object) -> str:
+def _block_dict(block: Block) -> dict[str, Any]:
+    return {"kind": block.kind, **schema.to_dict(block)}
+
+
+@functools.lru_cache(maxsize=65536)
+def _canonical_json(part: Stem | Block | Head) -> str:
+    data = schema.to_dict(part) if isinstance(part, (Stem, Head)) else _block_dict(part)
     return json.dumps(_plain_numbers(data), sort_keys=True, separators=(",", ":"))
 
 

@@ -37,6 +37,14 @@ _SHAPELESS = ("act", "kernel_size", "stride")
 
 def canonical(block: Block, in_chs: int, side: int) -> Block:
     """Return the canonical description of a block that takes `in_chs` channels on a map of `side` x `side`."""
+    changes = _changes(block, in_chs, side)  # type: ignore[arg-type]  # every block is a frozen dataclass
+    return replace(block, **dict(changes)) if changes else block  # type: ignore[type-var]
+
+
+@functools.lru_cache(maxsize=65536)
+def _changes(given: Block, in_chs: int, side: int) -> tuple[tuple[str, Any], ...]:
+    """Return the fields in which the canonical description differs."""
+    block = given
     if 0 < side <= getattr(block, "window_size", 0):
         block = replace(block, window_size=0)  # type: ignore[type-var]
     for name in ratio_fields(type(block)):
@@ -45,7 +53,8 @@ def canonical(block: Block, in_chs: int, side: int) -> Block:
             simplest = _simplest(_bare(block), name, in_chs)  # type: ignore[arg-type]
             if simplest != ratio:
                 block = replace(block, **{name: simplest})  # type: ignore[type-var]
-    return block
+    names = (f.name for f in fields(block))  # type: ignore[arg-type]
+    return tuple((name, getattr(block, name)) for name in names if getattr(block, name) != getattr(given, name))
 
 
 def fingerprint(module: nn.Module) -> Hashable:

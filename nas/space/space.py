@@ -26,6 +26,7 @@ from nas.space.distinct import check_distinct, check_space_ties
 from nas.space.document import SpaceDocument, load_document
 from nas.space.ends import Head, Stem
 from nas.space.options import Family, StageOptions, Values
+from nas.space.questions import PlaceQuestions, place_questions
 from nas.space.reading import read_heads, read_resolutions, read_stages, read_stem
 from nas.space.seeds import Pick, check_seeds, greatest, least, seed_pick
 from nas.space.sequence import check_sequence
@@ -109,11 +110,11 @@ class SearchSpace:
         for i, stage in enumerate(self.stages):
             note(f"s{i}.depth", stage.depth)
             note(f"s{i}.out_chs", stage.out_chs)
-            for j in range(max(stage.depth)):
-                note(_kind_name(stage, i, j), tuple(f.name for f in stage.families_at(j)))
-                for family in stage.families_at(j):
-                    for name, values in family.fields.items():
-                        note(self._field_name(i, j, family, name), values)
+            for place in self._places[i]:
+                note(place.kind, place.kinds)
+                for asked in place.families.values():
+                    for _, question, values in asked.fields:
+                        note(question, values)
         note("head.kind", tuple(self.heads))
         for kind, fields in self.heads.items():
             for name, values in fields.items():
@@ -134,9 +135,11 @@ class SearchSpace:
         def pick(name: str, values: Values) -> Any:
             if len(values) == 1:
                 return values[0]
-            if name not in params or params[name] not in values:
-                raise UserError(f"space {self.name}: {name} is {params.get(name)!r}; allowed: {values}")
-            return values[values.index(params[name])]
+            try:
+                return values[values.index(params[name])]
+            except (KeyError, ValueError):
+                message = f"space {self.name}: {name} is {params.get(name)!r}; allowed: {values}"
+            raise UserError(message)
 
         return self._compose(pick)
 
@@ -238,41 +241,49 @@ class SearchSpace:
             return answers[name]
 
         resolution = pick("resolution", self.resolutions)
-        stem = Stem(**{n: pick(self._end_name("stem", n, values), values) for n, values in self.stem.items()})
+        stem = _made(Stem, **{n: pick(self._end_name("stem", n, values), values) for n, values in self.stem.items()})
         stages: list[tuple[Block, ...]] = []
         for i, stage in enumerate(self.stages):
             depth, out_chs = pick(f"s{i}.depth", stage.depth), pick(f"s{i}.out_chs", stage.out_chs)
-            stages.append(tuple(self._compose_block(i, j, out_chs, pick) for j in range(depth)))
+            stages.append(tuple(self._compose_block(place, out_chs, pick) for place in self._places[i][:depth]))
         kind = pick("head.kind", tuple(self.heads))
         own = {n: pick(self._end_name(f"head.{kind}", n, values), values) for n, values in self.heads[kind].items()}
-        return Architecture(resolution, self.num_classes, stem, tuple(stages), Head(kind, **own))
+        return Architecture(resolution, self.num_classes, stem, tuple(stages), _made(Head, kind=kind, **own))
 
-    def _compose_block(self, i: int, j: int, out_chs: int, pick: Pick) -> Block:
-        stage = self.stages[i]
-        families = stage.families_at(j)
-        called = pick(_kind_name(stage, i, j), tuple(f.name for f in families))
-        family = next(f for f in families if f.name == called)
-        fields = {name: pick(self._field_name(i, j, family, name), v) for name, v in family.fields.items()}
-        if family.block.reshapes:
-            fields["stride"] = stage.stride if j == 0 else 1
-        return _block(family.block, out_chs=out_chs, **fields)
+    @cached_property
+    def _places(self) -> tuple[tuple[PlaceQuestions, ...], ...]:
+        """What is asked at each position of each stage: names are made once, for composing is a search's inner loop."""
+        return tuple(
+            tuple(
+                place_questions(stage, i, j, functools.partial(self._field_name, i, j)) for j in range(max(stage.depth))
+            )
+            for i, stage in enumerate(self.stages)
+        )
+
+    def _compose_block(self, place: PlaceQuestions, out_chs: int, pick: Pick) -> Block:
+        asked = place.families[pick(place.kind, place.kinds)]
+        block = asked.family.block
+        fields = {name: pick(question, values) for name, question, values in asked.fields}
+        if block.reshapes:
+            fields["stride"] = place.stride
+        return _made(block, out_chs=out_chs, **fields)
 
     def _answers(self, architecture: Architecture) -> Params:
         """Read the answers off an architecture, whether or not it is in the space."""
         answers: Params = {"resolution": architecture.resolution}
         for name, values in self.stem.items():
             answers[self._end_name("stem", name, values)] = getattr(architecture.stem, name)
-        place = iter(architecture.inputs())
-        for i, (stage, blocks) in enumerate(zip(self.stages, architecture.stages, strict=False)):
+        inputs = architecture.inputs()
+        for i, (_, blocks) in enumerate(zip(self.stages, architecture.stages, strict=False)):
             answers[f"s{i}.depth"] = len(blocks)
             answers[f"s{i}.out_chs"] = blocks[0].out_chs if blocks else 0
-            for j, block in enumerate(blocks):
-                in_chs, side = next(place)
-                for family in stage.families_at(j):
-                    fields = read_block(family, block, in_chs, side)
-                    if fields is not None:
-                        answers[_kind_name(stage, i, j)] = family.name
-                        answers.update({self._field_name(i, j, family, n): value for n, value in fields.items()})
+            for place, block in zip(self._places[i], blocks, strict=False):
+                in_chs, side = next(inputs)
+                for called, asked in place.families.items():
+                    choices = read_block(asked.family, block, in_chs, side)
+                    if choices is not None:
+                        answers[place.kind] = called
+                        answers.update({question: choices[name] for name, question, _ in asked.fields})
                         break
         head = architecture.head
         answers["head.kind"] = head.kind
@@ -329,14 +340,9 @@ def space_from_document(document: SpaceDocument, *, source: str = "search space"
 
 
 @functools.lru_cache(maxsize=65536, typed=True)
-def _block(family: type[Block], **fields: Any) -> Block:
-    """Make a block; equal ones are one object, since a study holds thousands of architectures."""
+def _made(family: type[Any], **fields: Any) -> Any:
+    """Make a block, stem or head; equal ones are one object, since a study holds thousands of architectures."""
     return family(**fields)
-
-
-def _kind_name(stage: StageOptions, i: int, j: int) -> str:
-    """Return the name of the question which family stands at block `j` of stage `i`."""
-    return f"s{i}.kind" if stage.shares_kind(j) else f"s{i}.b{j}.kind"
 
 
 def read_block(family: Family, block: Block, in_chs: int, side: int) -> Params | None:

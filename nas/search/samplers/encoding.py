@@ -34,6 +34,7 @@ class Encoding:
         self._space = space
         self._columns: dict[str, dict[Any, tuple[int, float]]] = {}
         self._position: dict[str, int] = {}
+        self.parts = {name: name.split(".")[0] for name in self.parameters}  # stem, stage or head of each question
         self.width = 0
         for name, values in self.parameters.items():
             middle = (len(values) - 1) / 2
@@ -52,13 +53,13 @@ class Encoding:
 
     def features(self, params: Mapping[str, Any], asked: tuple[str, ...]) -> Array:
         """Return the answers as a row of numbers."""
-        row = np.zeros(self.width)
+        row = [0.0] * self.width
         for name in asked:
             column, step = self._columns[name][params[name]]
             row[column] = 1.0
             if name in self._position:
                 row[self._position[name]] = step
-        return row
+        return np.array(row)
 
 
 class _Noting(Mapping[str, Any]):

@@ -48,8 +48,7 @@ def crossed(task: Task, first: Point, second: Point, rng: random.Random) -> Poin
     """Take each part (stem, stage, head) from one of two parents."""
     from_first: dict[str, bool] = {}
     params: dict[str, Any] = {}
-    for name in task.encoding.parameters:
-        part = name.split(".")[0]
+    for name, part in task.encoding.parts.items():
         if part not in from_first:
             from_first[part] = rng.random() < 0.5
         params[name] = (first if from_first[part] else second).params[name]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 CostFunction = Callable[["Architecture"], Metrics]
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Point:
     """An architecture as samplers handle it.
 
     Attributes:
@@ -29,14 +32,21 @@ class Point(NamedTuple):
         asked: the questions that shaped it.
         architecture: the architecture itself.
         metrics: its cost.
-        features: what a surrogate reads: encoded answers, then logarithms of MACs, parameters and latency.
+        encoding: the questions of its space.
     """
 
     params: Mapping[str, Any]
     asked: tuple[str, ...]
     architecture: Architecture
     metrics: Metrics
-    features: Array
+    encoding: Encoding
+
+    @cached_property
+    def features(self) -> Array:
+        """What a surrogate reads: encoded answers, then logarithms of MACs, parameters and latency."""
+        metrics = self.metrics
+        costs = np.log([max(metrics.macs, 1), max(metrics.params, 1), max(metrics.latency_ms, 1e-6)])
+        return np.concatenate([self.encoding.features(self.params, self.asked), costs])
 
 
 class Listed(NamedTuple):
@@ -93,11 +103,7 @@ class Task:
     def place(self, params: Mapping[str, Any]) -> Point:
         """Work out everything about the architecture that answers describe."""
         architecture, asked = self.encoding.read(params)
-        metrics = self._cost(architecture)
-        costs = np.log([max(metrics.macs, 1), max(metrics.params, 1), max(metrics.latency_ms, 1e-6)])
-        return Point(
-            params, asked, architecture, metrics, np.concatenate([self.encoding.features(params, asked), costs])
-        )
+        return Point(params, asked, architecture, self._cost(architecture), self.encoding)
 
     def sample(self, rng: random.Random) -> Architecture:
         """Draw an architecture that may be proposed, if that is known; it may break the limits."""
