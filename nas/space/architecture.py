@@ -102,10 +102,10 @@ class Architecture:
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name this network."""
         # Put together from the remembered text of each part: a search names hundreds of thousands of networks.
-        stages = ",".join(f"[{','.join(map(_canonical_json, stage))}]" for stage in self.stages)
+        stages = ",".join(f"[{','.join(_text(block) for block in stage)}]" for stage in self.stages)
         text = (
-            f'{{"head":{_canonical_json(self.head)},"num_classes":{json.dumps(self.num_classes)},'
-            f'"resolution":{json.dumps(self.resolution)},"stages":[{stages}],"stem":{_canonical_json(self.stem)}}}'
+            f'{{"head":{_text(self.head)},"num_classes":{json.dumps(self.num_classes)},'
+            f'"resolution":{json.dumps(self.resolution)},"stages":[{stages}],"stem":{_text(self.stem)}}}'
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -215,6 +215,10 @@ def _read_block(data: dict[str, Any], path: str, problems: Problems) -> Block | 
 
 def _block_dict(block: Block) -> dict[str, Any]:
     return {"kind": block.kind, **schema.to_dict(block)}
+
+
+def _text(part: Stem | Block | Head) -> str:
+    return _canonical_json(part)  # type: ignore[arg-type]  # every block is a frozen dataclass
 
 
 @functools.lru_cache(maxsize=65536)

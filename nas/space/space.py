@@ -266,7 +266,8 @@ class SearchSpace:
         fields = {name: pick(question, values) for name, question, values in asked.fields}
         if block.reshapes:
             fields["stride"] = place.stride
-        return _made(block, out_chs=out_chs, **fields)
+        made: Block = _made(block, out_chs=out_chs, **fields)
+        return made
 
     def _answers(self, architecture: Architecture) -> Params:
         """Read the answers off an architecture, whether or not it is in the space."""
