@@ -20,9 +20,9 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,16 +33,21 @@ from nas.runs import RunDirectory, read_json, read_records, write_atomic
 from nas.space.architecture import Architecture
 from nas.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from nas.search.evaluate import EvaluatorSpec
+    from nas.space.space import SearchSpace
+
 torch_compat.prepare()
 
 VARIABLE = "NAS_BENCH_DATA"
 PACK = "cifar10_jpeg_pack.npz"
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TARGET, SPACE = "host-cpu", "tiny-hybrid"
-COMPACT = ("mobilenetv2-large", "efficientnetv2-medium")  # seeds of the space: the same families in fewer, wider blocks
+COMPACT = ("efficientnetv2-medium",)  # a seed of the space: such a design in fewer, wider blocks
 MEASURED = 8  # of the best-scored candidates, whose latency is measured before some are trained
 QUICK = 0.7  # of the latency: where a network 30 % quicker is looked for
-CHOSEN, CHOSEN_QUICK = 3, 2  # how many are trained
+CHOSEN, CHOSEN_QUICK = 2, 1  # how many of each search are trained
+SEARCHES = ("supernet", "train")  # by inherited accuracy, and by that after a pass alone
 SLACK = 1.02  # of the latency: what a measurement may be off
 ROUNDS, SECONDS = 3, 0.2
 
@@ -53,18 +58,20 @@ class Plan:
 
     Attributes:
         folder: where everything is kept.
-        images: of the training split; the search split has half as many, the test split as many.
+        images: of the training split; the search split has half as many, the test split twice as many.
         epochs: of the supernet and of every network.
         latency_ms: what the search may predict.
-        evaluations: candidates that are scored.
+        evaluations: candidates that the search by the supernet scores.
+        short: candidates that the search by short trainings scores.
         seeds: trainings of the winners and of their best rivals.
     """
 
     folder: Path
-    images: int = 8_000
+    images: int = 4_000
     epochs: int = 5
     latency_ms: float = 0.22
-    evaluations: int = 100
+    evaluations: int = 60
+    short: int = 24
     seeds: int = 2
 
     @property
@@ -74,7 +81,7 @@ class Plan:
 
     def recipe(self, seed: int) -> Recipe:
         """Return how every network is trained."""
-        return Recipe(epochs=self.epochs, batch_size=64, lr=2e-3, seed=seed)
+        return Recipe(epochs=self.epochs, batch_size=32, lr=2e-3, seed=seed)
 
 
 def steps(plan: Plan) -> Iterator[str]:
@@ -85,24 +92,31 @@ def steps(plan: Plan) -> Iterator[str]:
     if not (plan.folder / "known.json").is_file():
         choose_widths(plan)
         yield "widths"
-    if not (plan.folder / "seconds.json").is_file():
-        search(plan)
-        yield "search"
-    if not (plan.folder / "chosen.json").is_file():
-        choose(plan)
-        yield "choice"
-    chosen = read_json(plan.folder / "chosen.json")
-    for name, document in {**read_json(plan.folder / "known.json"), **chosen}.items():
+    for name, document in read_json(plan.folder / "known.json").items():
         yield from train_once(plan, name, document["architecture"], 0)
+    for way in SEARCHES:
+        yield from search_steps(plan, way)
     best = contenders(plan)
     for seed in range(1, plan.seeds):
         for name, entry in best.items():
             yield from train_once(plan, name, entry["architecture"], seed)
     if not (plan.folder / "latency.json").is_file():
-        networks = {**read_json(plan.folder / "known.json"), **chosen}
+        networks = {**read_json(plan.folder / "known.json"), **chosen(plan)}
         measured = measure({name: Architecture.from_dict(d["architecture"]) for name, d in networks.items()})
         write(plan.folder / "latency.json", measured)
         yield "latencies"
+
+
+def search_steps(plan: Plan, way: str) -> Iterator[str]:
+    """Search, choose whom to train, and train them."""
+    if not (plan.folder / f"seconds-{way}.json").is_file():
+        search(plan, way)
+        yield f"search, {way}"
+    if not (plan.folder / f"chosen-{way}.json").is_file():
+        choose(plan, way)
+        yield f"choice, {way}"
+    for name, document in read_json(plan.folder / f"chosen-{way}.json").items():
+        yield from train_once(plan, name, document["architecture"], 0)
 
 
 def write_images(plan: Plan) -> None:
@@ -112,7 +126,7 @@ def write_images(plan: Plan) -> None:
         raise UserError(f"{source}: not found; {VARIABLE} names the folder of the measured data")
     pack = np.load(source)
     searched = plan.images // 2
-    held = {"train": plan.images + searched, "test": plan.images}
+    held = {"train": plan.images + searched, "test": min(2 * plan.images, 10_000)}
     x = {split: _decoded(pack[f"{split}_jpeg"], pack[f"{split}_off"], count) for split, count in held.items()}
     y = {split: pack[f"y_{split}"][:count].astype(np.int64) for split, count in held.items()}
     arrays = {
@@ -151,48 +165,65 @@ def choose_widths(plan: Plan) -> None:
     write(plan.folder / "known.json", known)
 
 
-def search(plan: Plan) -> None:
-    """Train the supernet and score candidates."""
-    import torch
-
+def search(plan: Plan, way: str) -> None:
+    """Score candidates by one supernet, or by a pass of training alone each; there accuracy is the only goal."""
     from nas.search.inline import InlineExecutor
     from nas.search.objective import Constraints
     from nas.search.study import Study
-    from nas.search.supernet_evaluator import SupernetSpec
-    from nas.search.supernets import trained_supernet
     from nas.search.target import load_target, search_field
-    from nas.search.watch import Silent
     from nas.space.space import load_space
 
     target, data = load_target(TARGET), plan.data
     where = search_field(load_space(SPACE).for_classes(data.num_classes), target)
-    recipe = Recipe(epochs=plan.epochs, batch_size=64, lr=1e-2)
     start = time.process_time()
-    _, weights = trained_supernet(
-        where.full, data, recipe, runs_dir=plan.folder, watch=Silent(), device=torch.device("cpu")
-    )
-    trained = time.process_time()
-    with RunDirectory.create(plan.folder, "search", resume=True) as run:
+    spec = inheriting(plan, where.full) if way == "supernet" else training_alone(plan)
+    ready = time.process_time()
+    with RunDirectory.create(plan.folder, f"search-{way}", resume=True) as run:
         study = Study(
             where.restriction.space,
             Constraints(latency_ms=plan.latency_ms),
             target.metrics,
             run_dir=run,
             seeds=where.seeds,
+            macs_count=way == "supernet",
         )
-        spec = SupernetSpec(where.full, weights, str((plan.folder / "cifar10.npz").absolute()), None, 0)
-        outcome = InlineExecutor().run(study, spec, plan.evaluations, lambda _: None, lambda: False)
+        wanted = plan.evaluations if way == "supernet" else plan.short
+        outcome = InlineExecutor().run(study, spec, wanted, lambda _: None, lambda: False)
     if outcome == "stopped":
         raise KeyboardInterrupt
-    write(plan.folder / "seconds.json", {"supernet": trained - start, "search": time.process_time() - trained})
+    seconds = {"supernet": ready - start, "search": time.process_time() - ready}
+    write(plan.folder / f"seconds-{way}.json", seconds)
 
 
-def choose(plan: Plan) -> None:
+def inheriting(plan: Plan, full: SearchSpace) -> EvaluatorSpec:
+    """Train a supernet, and return how candidates are scored by it."""
+    import torch
+
+    from nas.search.supernet_evaluator import SupernetSpec
+    from nas.search.supernets import trained_supernet
+    from nas.search.watch import Silent
+
+    recipe = Recipe(epochs=plan.epochs, batch_size=64, lr=1e-2)
+    _, weights = trained_supernet(
+        full, plan.data, recipe, runs_dir=plan.folder, watch=Silent(), device=torch.device("cpu")
+    )
+    return SupernetSpec(full, weights, str((plan.folder / "cifar10.npz").absolute()), None, 0)
+
+
+def training_alone(plan: Plan) -> EvaluatorSpec:
+    """Return how candidates are scored by a pass of training alone."""
+    from nas.search.evaluators.train import TrainSpec
+
+    recipe = replace(plan.recipe(0), epochs=1)
+    return TrainSpec(str((plan.folder / "cifar10.npz").absolute()), None, 0, 32, recipe, (), "cpu")
+
+
+def choose(plan: Plan, way: str) -> None:
     """Keep a few of the best-scored candidates that are as quick as the known designs, and a few 30 % quicker.
 
     Known designs and candidates are measured together, taking turns: what else the machine does slows all alike.
     """
-    records = [r for r in read_records(plan.folder / "search" / "candidates.jsonl") if r["state"] == "complete"]
+    records = [r for r in read_records(plan.folder / f"search-{way}" / "candidates.jsonl") if r["state"] == "complete"]
     searched = sorted((r for r in records if r["source"] == "sampler"), key=lambda r: -r["metrics"]["accuracy"])
     aims = (("", 1.0, CHOSEN), ("-quick", QUICK, CHOSEN_QUICK))
     near = {
@@ -209,12 +240,18 @@ def choose(plan: Plan) -> None:
         kept = [r for r in near[share] if seen[r["digest"]] <= SLACK * share * wanted_ms and r["digest"] not in taken]
         for i, record in enumerate(kept[:count], start=1):
             taken.add(record["digest"])
-            found[f"searched-{i}{suffix}"] = {
+            found[f"{way}-{i}{suffix}"] = {
                 "architecture": record["architecture"],
-                "inherited": record["metrics"]["accuracy"],
+                "scored": record["metrics"]["accuracy"],
                 "measured_ms": seen[record["digest"]],
             }
-    write(plan.folder / "chosen.json", found)
+    write(plan.folder / f"chosen-{way}.json", found)
+
+
+def chosen(plan: Plan) -> dict[str, Any]:
+    """Return what the searches chose so far."""
+    files = (plan.folder / f"chosen-{way}.json" for way in SEARCHES)
+    return {name: entry for file in files if file.is_file() for name, entry in read_json(file).items()}
 
 
 def train_once(plan: Plan, name: str, document: Mapping[str, Any], seed: int) -> Iterator[str]:
@@ -238,16 +275,16 @@ def train_once(plan: Plan, name: str, document: Mapping[str, Any], seed: int) ->
 
 def contenders(plan: Plan) -> dict[str, Any]:
     """Return the best searched network, the best quick one, and the best known designs, by the search split."""
-    known, chosen = read_json(plan.folder / "known.json"), read_json(plan.folder / "chosen.json")
+    known, searched = read_json(plan.folder / "known.json"), chosen(plan)
     groups = (
-        {name: entry for name, entry in chosen.items() if not name.endswith("quick")},
-        {name: entry for name, entry in chosen.items() if name.endswith("quick")},
+        {name: entry for name, entry in searched.items() if not name.endswith("quick")},
+        {name: entry for name, entry in searched.items() if name.endswith("quick")},
         {name: entry for name, entry in known.items() if name not in COMPACT},
         {name: entry for name, entry in known.items() if name in COMPACT},
     )
-    scores = {name: read_json(plan.folder / "trained" / f"{name}-0.json")["search"] for name in (*known, *chosen)}
+    scores = {name: read_json(plan.folder / "trained" / f"{name}-0.json")["search"] for name in (*known, *searched)}
     best = [max(group, key=lambda name: scores[name]) for group in groups if group]
-    return {name: (known | chosen)[name] for name in best}
+    return {name: (known | searched)[name] for name in best}
 
 
 def measure(architectures: Mapping[str, Architecture]) -> dict[str, float]:
@@ -286,16 +323,16 @@ def rows(plan: Plan) -> list[dict[str, Any]]:
     """Return what is known of every network that was trained, the quickest first."""
     latencies = read_json(plan.folder / "latency.json") if (plan.folder / "latency.json").is_file() else {}
     found = []
-    for file in ("known.json", "chosen.json"):
-        entries = read_json(plan.folder / file) if (plan.folder / file).is_file() else {}
+    known = read_json(plan.folder / "known.json")
+    for entries in (known, chosen(plan)):
         for name, entry in entries.items():
             trained = [read_json(p) for p in sorted((plan.folder / "trained").glob(f"{name}-[0-9].json"))]
             if trained:
                 found.append(
                     {
                         "name": name,
-                        "searched": file == "chosen.json",
-                        "published": file == "known.json" and name not in COMPACT,
+                        "searched": name not in known,
+                        "published": name in known and name not in COMPACT,
                         "width": entry.get("width"),
                         "architecture": Architecture.from_dict(entry["architecture"]),
                         "latency_ms": latencies.get(name, entry["measured_ms"]),
@@ -367,12 +404,14 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=Plan.images)
     parser.add_argument("--epochs", type=int, default=Plan.epochs)
     parser.add_argument("--evaluations", type=int, default=Plan.evaluations)
+    parser.add_argument("--short", type=int, default=Plan.short)
     parser.add_argument("--latency-ms", type=float, default=Plan.latency_ms)
     parser.add_argument("--seeds", type=int, default=Plan.seeds)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg")
     options = parser.parse_args()
-    plan = Plan(options.out, options.images, options.epochs, options.latency_ms, options.evaluations, options.seeds)
+    numbers = options.images, options.epochs, options.latency_ms, options.evaluations, options.short, options.seeds
+    plan = Plan(options.out, *numbers)
     plan.folder.mkdir(parents=True, exist_ok=True)
     if options.table or options.picture:
         print(table(rows(plan)))

@@ -7,7 +7,7 @@ next. The time of earlier sittings counts, so a run that was stopped and resumed
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nas.search.standing import read_standing
@@ -21,6 +21,7 @@ MOST_FINALIST_EPOCHS = 64
 LEAST_S = 10.0
 _SUPERNET, _SEARCH = 0.5, 0.2  # of what is left after planning and export; finalists have the rest
 _SEARCH_ALONE = 0.4  # where the supernet is there already
+_PLANNED = 0.9  # of the finalists' time is planned for: steps that were timed vary
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,25 @@ def split(total_s: float, *, planning_s: float, pace: Pace, formats: int, starti
         ending_s=ending_s,
         pace=pace,
         evaluations=max(1, int((search_s - starting_s) / pace.evaluation_s)),
+    )
+
+
+def with_whole_passes(plan: TimePlan, trainings: int, epochs: int) -> TimePlan:
+    """Return the plan with as much time for finalists as whole passes take, and the rest of it for the search.
+
+    Args:
+        plan: how the budget is split.
+        trainings: how many there will be.
+        epochs: passes of each.
+    """
+    needed_s = trainings * epochs * plan.pace.finalist_epoch_s / _PLANNED
+    spare_s = max(0.0, plan.finalists_s - needed_s)
+    more = int(spare_s / plan.pace.evaluation_s)
+    return replace(
+        plan,
+        search_s=plan.search_s + spare_s,
+        finalists_s=plan.finalists_s - spare_s,
+        evaluations=plan.evaluations + more,
     )
 
 

@@ -19,6 +19,7 @@ from nas.search.time_budget import (
     MOST_FINALIST_EPOCHS,
     epochs_within,
     split,
+    with_whole_passes,
 )
 from nas.training.threads import suited_threads
 
@@ -79,15 +80,15 @@ def timed(
         formats=len(config.formats),
         starting_s=0.0 if config.workers.address == INLINE else _RAY_STARTS_S,
     )
-    most = wishes.evaluations or MOST_EVALUATIONS
-    plan = replace(plan, evaluations=min(plan.evaluations, most))
     if known is None:
         epochs = epochs_within(plan.supernet_s, pace.supernet_epoch_s, wishes.supernet_epochs or EPOCHS[-1])
         effort = replace(effort, supernet=replace(effort.supernet, epochs=epochs))
     each_s = plan.finalists_s / trainings(effort)
     most_epochs = wishes.finalist_epochs or MOST_FINALIST_EPOCHS
     epochs = max(1, min(most_epochs, int(each_s / pace.finalist_epoch_s)))
-    plan = replace(plan, most_finalist_epochs=most_epochs)
+    plan = with_whole_passes(plan, trainings(effort), epochs)
+    most = wishes.evaluations or MOST_EVALUATIONS
+    plan = replace(plan, evaluations=min(plan.evaluations, most), most_finalist_epochs=most_epochs)
     effort = replace(effort, evaluations=most, finalist=replace(effort.finalist, epochs=epochs))
     return replace(config, effort=effort, time_plan=plan)
 

@@ -14,7 +14,7 @@ from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes, plan
 from nas.search.engine import _workers
 from nas.search.standing import StandingWatch
-from nas.search.time_budget import Pace, TimeLeft, epochs_within, split, time_left
+from nas.search.time_budget import Pace, TimeLeft, epochs_within, split, time_left, with_whole_passes
 from nas.search.watch import Silent
 
 PACE = Pace(supernet_epoch_s=10.0, evaluation_s=0.5, finalist_epoch_s=1.0)
@@ -37,6 +37,15 @@ def test_a_supernet_that_is_there_leaves_its_time_to_the_others():
     assert found.supernet_s == 0
     assert found.search_s > planned().search_s
     assert found.finalists_s > planned().finalists_s
+
+
+def test_what_whole_passes_leave_over_goes_to_the_search():
+    found = planned()
+    whole = with_whole_passes(found, 10, 3)
+    assert whole.finalists_s == pytest.approx(10 * 3 * 1.0 / 0.9)
+    assert whole.search_s + whole.finalists_s == pytest.approx(found.search_s + found.finalists_s)
+    assert whole.evaluations > found.evaluations
+    assert with_whole_passes(found, 10, 1000) == found  # more than fits
 
 
 def test_passes_are_whole_and_at_most_what_was_asked_for():
