@@ -14,8 +14,17 @@ from nas import torch_compat
 torch_compat.prepare()
 torch.set_num_threads(1)
 
-RAY_FILES = frozenset({"test_cluster", "test_ray_guest", "test_ray_tune", "test_library", "test_own_block", "test_stopping",
-                       "test_mistakes", "test_nodes"})  # fmt: skip
+RAY_FILES = frozenset(
+    {
+        "test_cluster",
+        "test_ray_guest",
+        "test_ray_tune",
+        "test_library",
+        "test_own_block",
+        "test_stopping",
+        "test_mistakes",
+    }
+)
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
