@@ -25,17 +25,23 @@ seeds:
 """
 
 
-def small_wishes(folder: Path) -> Wishes:
+def write_colours(folder: Path, *, noise: int = 120, signal: int = 60) -> Path:
+    """Write 96 pictures of three classes, each with its colour on noise, and return the file."""
     rng = np.random.default_rng(0)
     labels = np.arange(96) % 3
-    images = rng.integers(0, 120, (96, 16, 16, 3), dtype=np.uint8)
+    images = rng.integers(0, noise, (96, 16, 16, 3), dtype=np.uint8)
     for i, label in enumerate(labels):
-        images[i, :, :, label] += 60
+        images[i, :, :, label] += signal
     np.savez(folder / "colours.npz", images=images, labels=labels)
+    return folder / "colours.npz"
+
+
+def small_wishes(folder: Path) -> Wishes:
+    data = write_colours(folder)
     (folder / "toy.yaml").write_text(SPACE)
     return Wishes(
         target="jetson-orin",
-        data=str(folder / "colours.npz"),
+        data=str(data),
         space=str(folder / "toy.yaml"),
         supernet_epochs=1,
         evaluations=16,

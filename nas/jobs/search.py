@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nas import runs
 from nas.errors import NasError, Terminated, UserError
 from nas.runs import RunDirectory
-from nas.search import cluster
+from nas.search import shared_data
 from nas.search.config import SearchConfig, Workers, config_document, read_config
 from nas.search.standing import noted
 from nas.search.watch import Watch
@@ -60,7 +60,7 @@ def start(wishes: Wishes, *, runs_dir: Path, name: str | None, watch: Watch) -> 
         exporter(format_name)  # an unknown format should fail before hours of work
     if name is not None:
         runs.checked_name(name)
-    check_workers(wishes.workers)
+    check_workers(wishes.workers, shared_data.data_path(wishes.data, wishes.data_root))
     check_storage(wishes.study_storage)
     config = plan(wishes, runs_dir=runs_dir)
     stem = f"{Path(config.target).stem}-{Path(config.space).stem}"
@@ -86,12 +86,13 @@ def resume(path: Path, watch: Watch, *, workers: Callable[[Workers], Workers] | 
 
     config = read_config(path / runs.CONFIG)
     load_run_blocks(path)
+    if workers is not None:
+        config = replace(config, workers=workers(config.workers))
     if not runs.finished(path):
         check_storage(config.study_storage)
+        check_workers(config.workers, shared_data.data_path(config.data, config.data_root))
     with RunDirectory.open(path) as run:
         if workers is not None:
-            config = replace(config, workers=workers(config.workers))
-            check_workers(config.workers)
             run.write_yaml(runs.CONFIG, config_document(config))
         return _run(config, run, watch)
 
@@ -108,19 +109,24 @@ def check_storage(url: str | None) -> None:
         open_storage(read_url(url)).remove_session()
 
 
-def check_workers(workers: Workers) -> None:
-    """Refuse illegal numbers, a device that is not there, or a cluster that does not answer, before any work.
+def check_workers(workers: Workers, data: Path | None) -> None:
+    """Refuse, before any work, illegal numbers, a device that is not there, or a cluster that cannot evaluate.
+
+    Args:
+        workers: where to compute.
+        data: the place of the data on this machine; None where a name says it all.
 
     Raises:
         UserError: if something is wrong.
     """
     from nas.search.engine import executor
+    from nas.search.ray_executor import RayExecutor
     from nas.training.device import resolve
 
-    executor(workers)
+    chosen = executor(workers)
     resolve(workers.device)
-    if workers.address not in (cluster.LOCAL, cluster.INLINE):
-        cluster.probe(workers.address)
+    if isinstance(chosen, RayExecutor):
+        chosen.check(data)
 
 
 def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:

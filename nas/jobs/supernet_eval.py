@@ -89,21 +89,11 @@ def _compared(
 ) -> dict[str, Any]:
     from nas.search.ranking import AloneTrainings, spread
     from nas.search.supernet_evaluator import SupernetEvaluator
-    from nas.search.supernets import trained_supernet
+    from nas.search.supernets import run_supernet
     from nas.training.device import resolve
 
     device = resolve(order.device or config.workers.device)
-    supernet, weights = trained_supernet(
-        space,
-        data,
-        config.effort.supernet,
-        runs_dir=run.path.parent,
-        watch=watch,
-        warm_start=config.warm_start,
-        device=device,
-        processes=config.workers.train_processes,
-        run=run.path,
-    )
+    supernet, weights = run_supernet(config, space, data, run.path, watch=watch, device=device)
     networks = spread(space, order.networks, seed=order.seed)
     evaluator = SupernetEvaluator(supernet, data)
     inherited = []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas.search.objective import Metrics, front
 
 if TYPE_CHECKING:
+    from nas.search.evaluate import Evaluation
     from nas.space.architecture import Architecture
 
 State = Literal["proposed", "complete", "infeasible", "failed"]
@@ -43,6 +44,16 @@ class Candidate:
     def digest(self) -> str:
         """The name of its architecture."""
         return self.architecture.digest
+
+    def told(self, evaluation: Evaluation) -> Candidate:
+        """Return the candidate as its evaluation leaves it: complete or failed."""
+        return replace(
+            self,
+            state="failed" if evaluation.accuracy is None else "complete",
+            metrics=replace(self.metrics, accuracy=evaluation.accuracy),
+            error=evaluation.error,
+            seconds=evaluation.seconds,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; `from_dict` is the inverse."""

@@ -1,11 +1,12 @@
 """Finding a Ray cluster without hanging: a dead address would otherwise block for many minutes.
 
-An address is tried in three steps: its form, a socket, and a real connection in a process that can be ended. This
-file does not import ray.
+An address is tried in four steps: its form, a socket, a real connection in a process that can be ended, and a question
+to each node there. This file does not import ray.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -17,16 +18,22 @@ from pathlib import Path
 from typing import IO
 
 from nas.errors import UserError
+from nas.search.nodes import Node
 
 LOCAL = "local"
 AUTO = "auto"
 INLINE = "inline"  # no Ray at all
 
 _SOCKET_SECONDS = 3
-_CONNECT_SECONDS = 25.0
+_CONNECT_SECONDS = 22.0
+_NODES_SECONDS = 65.0  # a little longer than a node is waited for
 _LOOK_SECONDS = 0.2
-_CONNECT = "import sys, ray; ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False); ray.shutdown()"
-_REFUSED = ("InvalidAuthToken", "Version mismatch")  # what Ray repeats for ever, or says long before it gives up
+_CONNECT = "import sys; from nas.search.ray_nodes import main; main(*sys.argv[1:])"
+_REFUSALS = ("InvalidAuthToken", "Version mismatch")  # what Ray repeats for ever, or says long before it gives up
+
+# How `nas.search.ray_nodes.main` begins what it says.
+JOINED = "nas-joined "
+REFUSED = "nas-refused "
 
 
 def checked_address(address: str) -> str:
@@ -50,27 +57,39 @@ def checked_address(address: str) -> str:
     return address
 
 
-def probe(address: str) -> None:
-    """Make sure, within 30 s, that a cluster answers at `address` (``auto`` or ``HOST:PORT``) and lets us in.
+def probe(address: str, *, cpus: int = 1, gpus: float = 0, data: Path | None = None) -> list[Node]:
+    """Make sure that a cluster answers at `address` and lets us in, within 30 s, and ask its nodes what they have.
+
+    Args:
+        address: ``auto`` or ``HOST:PORT``.
+        cpus: that a worker takes; nodes without room for one are not asked.
+        gpus: the same.
+        data: a path that nodes are asked about.
+
+    Returns:
+        The nodes with room for a worker.
 
     Raises:
-        UserError: if not, with the reason and what helps.
+        UserError: if it does not answer, with the reason and what helps, or has no room for a worker.
     """
     if address == AUTO:
         _probe_current()
     else:
         _probe_socket(address)
     with tempfile.TemporaryFile() as output:
-        command = [sys.executable, "-c", _CONNECT, address]
-        environment = {**os.environ, **token_environment()}
+        command = [sys.executable, "-c", _CONNECT, address, str(cpus), str(gpus), "" if data is None else str(data)]
+        # The process shall find what this one finds, also where nothing is installed.
+        paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = {**os.environ, **token_environment(), **paths}
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:
-            joined = _joined(process, output)
+            answer = _answer(process, output)
         finally:
             process.kill()
             process.wait()
-        if not joined:
-            raise UserError(explain(address, _read(output)))
+        if answer is not None:
+            return [Node(**facts) for facts in json.loads(answer)]
+        raise UserError(explain(address, _read(output)))
 
 
 def token_environment() -> dict[str, str]:
@@ -82,16 +101,32 @@ def token_environment() -> dict[str, str]:
     return {"RAY_AUTH_MODE": "token"} if given or kept.is_file() else {}
 
 
-def _joined(process: subprocess.Popen[bytes], output: IO[bytes]) -> bool:
-    """Wait until the process has joined the cluster, is refused, or the time is up."""
-    deadline = time.monotonic() + _CONNECT_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            return process.wait(_LOOK_SECONDS) == 0
-        except subprocess.TimeoutExpired:
-            if any(refusal in _read(output) for refusal in _REFUSED):
-                return False
-    return False
+def _answer(process: subprocess.Popen[bytes], output: IO[bytes]) -> str | None:
+    """Wait until the process has told of the nodes, or it is clear that it will not."""
+    start = time.monotonic()
+    while time.monotonic() - start < (_NODES_SECONDS if JOINED in _read(output) else _CONNECT_SECONDS):
+        over = _ended(process)
+        said = _read(output)
+        answer = _line(said, JOINED)
+        if answer:
+            return answer
+        if over or any(refusal in said for refusal in (*_REFUSALS, REFUSED)):
+            return None
+    return None
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(_LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _line(said: str, beginning: str) -> str:
+    """Return the rest of the last whole line that begins so; the empty text if there is none."""
+    lines = [line for line in said.splitlines(keepends=True) if line.startswith(beginning) and line.endswith("\n")]
+    return lines[-1].removeprefix(beginning).strip() if lines else ""
 
 
 def _read(output: IO[bytes]) -> str:
@@ -103,9 +138,11 @@ def explain(address: str, output: str) -> str:
     """Turn what a failed connection printed into one message that says what helps."""
     where = f"Ray cluster at {address!r}" if address != AUTO else "Ray cluster on this machine"
     if "Version mismatch" in output:
-        versions = [" ".join(line.split()) for line in output.splitlines() if "Ray:" in line or "Python:" in line]
+        versions = re.findall(r"^\s*(Ray|Python): (\S+)\s*$", output, re.MULTILINE)
+        told = [f"{name} {version}" for name, version in versions[:4]]
+        theirs, ours = " and ".join(told[:2]) or "unknown", " and ".join(told[2:]) or "unknown"
         return (
-            f"{where} runs another version ({', '.join(versions) or 'unknown'}); install the cluster's with "
+            f"{where} runs another version: {theirs} there, {ours} here; install the cluster's here with "
             '`pip install "ray[tune]==VERSION"` under its Python, or restart it with this one'
         )
     if "InvalidAuthToken" in output or "authentication token" in output.lower():
@@ -113,8 +150,12 @@ def explain(address: str, output: str) -> str:
             f"{where} wants its token, and the one given is missing or wrong; give it in ~/.ray/auth_token, "
             "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
         )
+    if REFUSED in output:
+        return f"{where}: {_line(output, REFUSED)}"
     if "Could not find any running Ray instance" in output:
         return "no Ray cluster runs on this machine; start one with `ray start --head`, or use --ray-address local"
+    if JOINED in output:
+        return f"{where}: its nodes did not answer within {_NODES_SECONDS:g} s; `ray status` there shows them"
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no answer")
     return f"{where} could not be joined within {_CONNECT_SECONDS:g} s ({last[:300]}); is its head node up?"
 

@@ -36,7 +36,7 @@ from nas.search.shared import SharedStudy
 from nas.search.sharing import shared_study
 from nas.search.stopping import stopping
 from nas.search.study import Study
-from nas.search.supernets import own_blocks, trained_supernet
+from nas.search.supernets import own_blocks, run_supernet
 from nas.search.target import Field, Target, load_target, search_field
 from nas.search.time_budget import TimeLeft, time_left
 from nas.search.watch import Watch
@@ -94,17 +94,9 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     weights: Path | None = None
     if kind_of(config.evaluator).needs_supernet:
         with clock.stage("supernet"), suited_threads(data.resolution):
-            supernet, weights = trained_supernet(
-                where.full,
-                data,
-                config.effort.supernet,
-                runs_dir=run.path.parent,
-                watch=watch,
-                warm_start=config.warm_start,
-                device=device,
-                processes=config.workers.train_processes,
-                run=run.path,
-                time_share=None if left is None else left.supernet_share,
+            share = None if left is None else left.supernet_share
+            supernet, weights = run_supernet(
+                config, where.full, data, run.path, watch=watch, device=device, time_share=share
             )
         watch.say(f"supernet {clock.seconds['supernet']:.0f} s")
     else:

@@ -15,6 +15,7 @@ from nas.runs import RunDirectory
 from nas.search.config import Effort, SearchConfig
 from nas.search.evaluate import one_line
 from nas.search.evaluators import kind_of
+from nas.search.events import Events
 from nas.search.finalists import (
     Finalist,
     FinalTraining,
@@ -88,6 +89,7 @@ def train_finalists(
         effort.finalist,
         folder=run.file("finalists"),
         watch=watch,
+        events=Events(run.path),
         device=resolve(config.workers.device),
         total=total,
         precisions=precisions(config),

@@ -16,6 +16,7 @@ from nas.data import ImageData
 from nas.data.batches import EvaluationBatches
 from nas.model.network import build
 from nas.search.candidate import Candidate
+from nas.search.events import Events
 from nas.search.objective import Metrics, select
 from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit
 from nas.search.watch import Watch
@@ -164,6 +165,7 @@ class FinalTraining:
         recipe: how every one is trained.
         folder: where the states of trainings are kept.
         watch: hears of progress.
+        events: draws the losses.
         device: where to train.
         total: how many trainings there will be.
         precisions: which to score; accuracies that are compared are those in the first.
@@ -177,6 +179,7 @@ class FinalTraining:
         *,
         folder: Path,
         watch: Watch,
+        events: Events,
         device: torch.device,
         total: int,
         precisions: Sequence[Precision] = ("float",),
@@ -187,6 +190,7 @@ class FinalTraining:
         self._recipe = recipe
         self._folder = folder
         self._watch = watch
+        self._events = events
         self._total = total
         self._precisions = precisions
         self._done = 0
@@ -221,20 +225,22 @@ class FinalTraining:
         recipe = replace(self._recipe, seed=self._recipe.seed + number)
         network = self._start(architecture, recipe.seed)
         sized = at_resolution(network, architecture)
-
-        def progress(at: Progress) -> None:
-            done = self._done + at.step / at.steps
-            self._watch.progress("finalists", done, self._total, f"{name}: loss {at.metrics['loss']:.2f}")
-
         self._folder.mkdir(parents=True, exist_ok=True)
-        train(
-            sized,
-            self._data,
-            recipe,
-            teacher=self._teacher(number),
-            callbacks=Callbacks(progress=progress),
-            checkpoint=self._folder / state_file(candidate.digest, number),
-        )
+        with self._events.training(f"{name}-again-{number}" if number else name) as drawn:
+
+            def progress(at: Progress) -> None:
+                done = self._done + at.step / at.steps
+                self._watch.progress("finalists", done, self._total, f"{name}: loss {at.metrics['loss']:.2f}")
+                drawn(at)
+
+            train(
+                sized,
+                self._data,
+                recipe,
+                teacher=self._teacher(number),
+                callbacks=Callbacks(progress=progress),
+                checkpoint=self._folder / state_file(candidate.digest, number),
+            )
         self._done += 1
         training = self._scored(sized)
         return network.cpu().eval(), training

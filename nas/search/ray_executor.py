@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.errors import UserError
-from nas.search import cluster, shared_data
+from nas.search import cluster, nodes, shared_data
 from nas.search.evaluate import EvaluatorSpec
 from nas.search.executor import OnResult, Outcome, Progress, ShouldStop, Source
 
@@ -83,6 +83,22 @@ class RayExecutor:
                 ray_tune.run(self, spec, progress, scratch)
         return progress.outcome or "finished"
 
+    def check(self, data: Path | None) -> None:
+        """Refuse, before any work, a cluster that does not answer, whose nodes cannot evaluate, or a useless storage.
+
+        Args:
+            data: the data's place on this machine; None where a name says it all.
+
+        Raises:
+            UserError: if something is wrong.
+        """
+        if self.address != cluster.LOCAL:
+            found = cluster.probe(self.address, cpus=self.cpus_per_worker, gpus=self.gpus_per_worker, data=data)
+            nodes.require_program(found)
+            nodes.all_see(found, data, self.storage)
+        if self.storage is not None:
+            shared_data.require_place(self.storage)
+
     def _for_nodes(self, spec: EvaluatorSpec) -> EvaluatorSpec:
         """Return a recipe that every node of the cluster can follow.
 
@@ -91,18 +107,13 @@ class RayExecutor:
         """
         from nas.search import ray_nodes
 
-        path = shared_data.data_path(spec)
-        nodes = ray_nodes.look(path, self.cpus_per_worker)
-        ray_nodes.require_program(nodes)
-        blind = [node.name for node in nodes if not node.sees]
-        if path is None or not blind:
+        path = shared_data.data_path(getattr(spec, "data", None), getattr(spec, "data_root", None))
+        found = ray_nodes.look(path, ray_nodes.Needs(self.cpus_per_worker, self.gpus_per_worker))
+        nodes.require_program(found)
+        if nodes.all_see(found, path, self.storage):
             return spec.packed()
-        if self.storage is None:
-            raise UserError(
-                f"data {path}: not seen by Ray node {', '.join(blind[:3])}{' and others' if len(blind) > 3 else ''}; "
-                "give --storage-path, a folder that every node sees or a bucket (s3://bucket/folder), or have the data "
-                "at the same path on every node"
-            )
+        assert path is not None
+        assert self.storage is not None
         return shared_data.shared(spec, path, self.storage).packed()
 
 

@@ -1,9 +1,15 @@
-"""What the nodes of a Ray cluster have: asked once, before candidates are sent there."""
+"""The nodes of a Ray cluster: how many workers fit on them, and what they answer when they are asked.
+
+Run as a program it joins a cluster and tells what `look` finds, in a process that can be ended: see
+`nas.search.cluster.probe`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,53 +18,67 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from nas import __version__
 from nas.errors import UserError
+from nas.search.cluster import JOINED, REFUSED
+from nas.search.nodes import Node
 
 _ANSWER_SECONDS = 60  # the first process on a node takes seconds to start
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A node that can evaluate.
+class Needs:
+    """What one worker takes.
 
     Attributes:
-        name: its address.
-        problem: why it cannot run this program; None if it can.
-        sees: whether the path that was asked about exists there.
+        cpus: whole CPUs.
+        gpus: whole GPUs, or a share of one.
     """
 
-    name: str
-    problem: str | None
-    sees: bool
+    cpus: int
+    gpus: float
+
+    def fit(self, resources: Mapping[str, float]) -> int:
+        """Return how many workers fit on a node with these resources; none is spread over two."""
+        count = int(resources.get("CPU", 0.0)) // self.cpus
+        if self.gpus == 0:
+            return count
+        there = int(resources.get("GPU", 0.0))
+        by_gpu = there * int(1 / self.gpus + 1e-9) if self.gpus < 1 else there // int(self.gpus)
+        return min(count, by_gpu)
 
 
-def look(path: Path | None, cpus: int) -> list[Node]:
-    """Ask every node with enough CPUs whether it has this program, and sees `path`.
+def room(needs: Needs) -> int:
+    """Return how many workers fit on the nodes that are there.
 
     Raises:
-        UserError: if a node does not answer.
+        UserError: if none does.
     """
-    alive = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= cpus]
+    count = sum(needs.fit(node["Resources"]) for node in ray.nodes() if node["Alive"])
+    if count < 1:
+        there = ray.cluster_resources()
+        cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
+        wanted = f"{needs.cpus} CPUs and {needs.gpus:g} GPUs"
+        raise UserError(
+            f"no worker fits: each needs {wanted} on one node, and Ray has {cpus:g} and {gpus:g} on all nodes together"
+        )
+    return count
+
+
+def look(path: Path | None, needs: Needs) -> list[Node]:
+    """Ask every node with room for a worker whether it has this program, and sees `path`.
+
+    Raises:
+        UserError: if no worker fits, or a node does not answer.
+    """
+    room(needs)
+    able = [node for node in ray.nodes() if node["Alive"] and needs.fit(node["Resources"])]
     task = ray.remote(num_cpus=0, max_retries=0)(_question())
     asked = [
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(n["NodeID"], soft=False)).remote(
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
             None if path is None else str(path)
         )
-        for n in alive
+        for node in able
     ]
-    return [_node(n["NodeManagerAddress"], ref) for n, ref in zip(alive, asked, strict=True)]
-
-
-def require_program(nodes: Sequence[Node]) -> None:
-    """Refuse nodes that cannot run this program.
-
-    Raises:
-        UserError: naming the first of them.
-    """
-    for node in nodes:
-        if node.problem is not None:
-            raise UserError(
-                f"Ray node {node.name} {node.problem}; install nas {__version__} in the Python that Ray runs there"
-            )
+    return [_node(node["NodeManagerAddress"], ref) for node, ref in zip(able, asked, strict=True)]
 
 
 def _question() -> Callable[[str | None], tuple[str | None, bool]]:
@@ -86,3 +106,22 @@ def _node(name: str, answer: Any) -> Node:
         problem = version if version.startswith("has no") else f"has nas {version}, this machine {__version__}"
         return Node(name, problem, sees)
     return Node(name, None, sees)
+
+
+def main(address: str, cpus: str, gpus: str, path: str) -> None:
+    """Join a cluster, look at its nodes, and print what `nas.search.cluster.probe` reads; no path is the empty text."""
+    out = sys.stdout
+    ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    out.write(f"{JOINED}\n")
+    out.flush()
+    try:
+        found = look(Path(path) if path else None, Needs(int(cpus), float(gpus)))
+        out.write(f"{JOINED}{json.dumps([asdict(node) for node in found])}\n")
+    except UserError as error:
+        out.write(f"{REFUSED}{error}\n")
+    out.flush()
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Ray Tune as the executor of a study; the only file that imports ray.
+"""Ray Tune as the executor of a study; with `ray_nodes` the only file that imports ray.
 
 Tune starts workers, replaces lost ones and passes results on. The study is the truth; what Tune writes is thrown
 away, and a resumed search starts a new Tune experiment. Workers are reused from candidate to candidate and keep
@@ -29,6 +29,7 @@ from nas.search import cluster
 from nas.search.candidate import Candidate
 from nas.search.evaluate import Evaluation, EvaluatorSpec, one_line, run_evaluation
 from nas.search.executor import Progress
+from nas.search.ray_nodes import Needs, room
 
 if TYPE_CHECKING:
     from nas.search.ray_executor import RayExecutor
@@ -133,14 +134,7 @@ def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch:
 
 
 def _worker_count(settings: RayExecutor) -> int:
-    there = ray.cluster_resources()
-    cpus, gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
-    fits = int(cpus) // settings.cpus_per_worker
-    if settings.gpus_per_worker > 0:
-        fits = min(fits, int(gpus / settings.gpus_per_worker))
-    if fits < 1:
-        wanted = f"{settings.cpus_per_worker} CPUs and {settings.gpus_per_worker:g} GPUs"
-        raise UserError(f"no worker fits: each needs {wanted}, and Ray has {cpus:g} and {gpus:g}")
+    fits = room(Needs(settings.cpus_per_worker, settings.gpus_per_worker))
     return min(settings.workers or fits, fits)
 
 

@@ -81,13 +81,7 @@ class Rung:
     def tell(self, candidate: Candidate, evaluation: Evaluation) -> Candidate:
         """Take an evaluation; it is on disk when this returns."""
         del self._asked[candidate.number]
-        finished = replace(
-            candidate,
-            state="failed" if evaluation.accuracy is None else "complete",
-            metrics=replace(candidate.metrics, accuracy=evaluation.accuracy),
-            error=evaluation.error,
-            seconds=evaluation.seconds,
-        )
+        finished = candidate.told(evaluation)
         self._done.append(finished)
         record: dict[str, Any] = {"rung": self._number, "epochs": self._epochs, **finished.to_dict()}
         self._run_dir.append_record(runs.RUNGS, record)

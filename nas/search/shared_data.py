@@ -13,14 +13,18 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from nas.errors import UserError
 from nas.search.evaluate import Evaluator, EvaluatorSpec
 
 _CHUNK_BYTES = 2**22
+_GOOGLE = ("gs", "gcs")
+_RETRY_SECONDS = 3  # several in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,30 @@ class WithSharedData:
         return replace(self, spec=self.spec.packed())
 
 
-def data_path(spec: object) -> Path | None:
-    """Return the file or folder of this machine that a recipe's data are; None where a name says it all."""
-    data = getattr(spec, "data", None)
+def data_path(data: str | None, root: str | Path | None) -> Path | None:
+    """Return the file or folder of this machine that data are; None where a name says it all."""
+    from nas.data.load import absolute
+
     if data is None:
         return None
-    root = getattr(spec, "data_root", None)
-    path = Path(data) if root is None else Path(root) / data
-    return path.absolute() if path.exists() else None
+    spec, folder = absolute(data, None if root is None else Path(root))
+    path = Path(spec) if folder is None else folder / spec
+    return path if path.is_absolute() and path.exists() else None
+
+
+def require_place(storage: str) -> None:
+    """Refuse a place that cannot be written, before any work.
+
+    Raises:
+        UserError: with the reason.
+    """
+    files, folder = _opened(storage)
+    probe = f"{folder}/.nas-{os.getpid()}"
+    with _told(storage, "cannot be written"):
+        files.create_dir(folder, recursive=True)
+        with files.open_output_stream(probe) as write:
+            write.write(b"nas")
+        files.delete_file(probe)
 
 
 def shared(spec: EvaluatorSpec, path: Path, storage: str) -> WithSharedData:
@@ -71,14 +91,12 @@ def shared(spec: EvaluatorSpec, path: Path, storage: str) -> WithSharedData:
     """
     name = f"nas-data-{_digest(path)}.zip"
     files, folder = _opened(storage)
-    try:
+    with _told(storage, "cannot be written"):
         if not _exists(files, f"{folder}/{name}"):
             with tempfile.NamedTemporaryFile(suffix=".zip") as archive:
                 _pack(path, Path(archive.name))
                 files.create_dir(folder, recursive=True)
                 _copy_out(files, Path(archive.name), f"{folder}/{name}")
-    except OSError as error:
-        raise UserError(f"--storage-path {storage}: cannot be written ({error})") from None
     return WithSharedData(spec, storage, name)
 
 
@@ -112,22 +130,44 @@ def checked_storage(storage: str) -> str:
     Raises:
         UserError: otherwise.
     """
-    if Path(storage).is_absolute() or "://" in storage:
-        return storage
-    raise UserError(
-        f"--storage-path {storage!r}: must be an absolute folder that every node sees, or a bucket such as "
-        "s3://bucket/folder or gs://bucket/folder"
-    )
+    allowed = "an absolute folder that every node sees, or a bucket such as s3://bucket/folder or gs://bucket/folder"
+    if "://" not in storage:
+        if Path(storage).is_absolute():
+            return storage
+        raise UserError(f"--storage-path {storage!r}: must be {allowed}")
+    try:
+        secret = urlsplit(storage).password
+    except ValueError as error:
+        raise UserError(f"--storage-path: not a legal URI ({error}); allowed: {allowed}") from None
+    if secret is not None:  # a run keeps what it was given
+        raise UserError(
+            "--storage-path: leave the keys out of the URI; nodes take them from their environment "
+            "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS) or their machine's role"
+        )
+    return storage
 
 
 def _opened(storage: str) -> tuple[Any, str]:
-    from pyarrow import ArrowException, fs
+    from pyarrow import fs
+
+    place = checked_storage(storage)
+    scheme, _, rest = place.partition("://")
+    if scheme in _GOOGLE and "retry_limit_seconds" not in rest:  # pyarrow tries for a quarter of an hour
+        place += f"{'&' if '?' in rest else '?'}retry_limit_seconds={_RETRY_SECONDS}"
+    with _told(storage, "cannot be opened"):
+        files, folder = fs.FileSystem.from_uri(place)
+    return files, folder.rstrip("/")
+
+
+@contextmanager
+def _told(storage: str, what: str) -> Iterator[None]:
+    """Turn what a file system raises into one message."""
+    from pyarrow import ArrowException
 
     try:
-        files, folder = fs.FileSystem.from_uri(checked_storage(storage))
+        yield
     except (ArrowException, OSError, ValueError) as error:
-        raise UserError(f"--storage-path {storage}: cannot be opened ({' '.join(str(error).split())[:200]})") from None
-    return files, folder.rstrip("/")
+        raise UserError(f"--storage-path {storage}: {what} ({' '.join(str(error).split())[:300]})") from None
 
 
 def _exists(files: Any, path: str) -> bool:

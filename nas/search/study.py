@@ -16,7 +16,6 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -195,13 +194,7 @@ class Study:
         if candidate.number not in self._live:
             raise ValueError(f"candidate {candidate.number} was not asked for, or was told already")
         trial = self._live.pop(candidate.number)
-        finished = replace(
-            candidate,
-            state="failed" if evaluation.accuracy is None else "complete",
-            metrics=replace(candidate.metrics, accuracy=evaluation.accuracy),
-            error=evaluation.error,
-            seconds=evaluation.seconds,
-        )
+        finished = candidate.told(evaluation)
         self._held[candidate.number] = (finished, trial)
         self._keep(finished, self._optuna.get_trials(deepcopy=False)[trial.number])
         if self._shared is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from nas.data import ImageData
 from nas.model.supernet import Supernet
 from nas.model.warm_start import WarmStart, checkpoint, starting_point, warm
 from nas.runs import write_atomic
+from nas.search.config import SearchConfig
+from nas.search.events import Events
 from nas.search.supernet_evaluator import load_supernet
 from nas.search.watch import Watch
 from nas.space.options import Family
@@ -35,6 +38,31 @@ from nas.training.supernet import train_supernet
 FOLDER = ".supernets"
 OWN = "supernet.safetensors"  # in a run whose time was over before its supernet's recipe was
 _FORMAT = 1  # raise it when equal keys would no longer mean equal weights
+
+
+def run_supernet(
+    config: SearchConfig,
+    space: SearchSpace,
+    data: ImageData,
+    run: Path,
+    *,
+    watch: Watch,
+    device: torch.device,
+    time_share: Callable[[], float] | None = None,
+) -> tuple[Supernet, Path]:
+    """Return the supernet of a run, as its configuration says; see `trained_supernet`."""
+    return trained_supernet(
+        space,
+        data,
+        config.effort.supernet,
+        runs_dir=run.parent,
+        watch=watch,
+        warm_start=config.warm_start,
+        device=device,
+        processes=config.workers.train_processes,
+        run=run,
+        time_share=time_share,
+    )
 
 
 def trained_supernet(
@@ -82,13 +110,15 @@ def trained_supernet(
     weights.parent.mkdir(parents=True, exist_ok=True)
     unfinished = weights.with_suffix(".state")
 
-    def progress(at: Progress) -> None:
-        watch.progress("supernet", at.step, at.steps, f"loss {at.metrics['loss']:.2f}")
-
     placed(supernet, device)
     work, blocks = _HelpTraining(space, data, recipe, unfinished), own_blocks(space)
-    hooks = Callbacks(progress, time_share=time_share)
-    with helped(work, processes, device, blocks=blocks) as group:
+    with helped(work, processes, device, blocks=blocks) as group, _curve(run) as drawn:
+
+        def progress(at: Progress) -> None:
+            watch.progress("supernet", at.step, at.steps, f"loss {at.metrics['loss']:.2f}")
+            drawn(at)
+
+        hooks = Callbacks(progress, time_share=time_share)
         result = train_supernet(supernet, data, recipe, callbacks=hooks, checkpoint=unfinished, group=group)
     if result.stopped and run is not None:
         watch.say(f"supernet stopped after {len(result.history)} whole passes of {recipe.epochs}: its time is over")
@@ -96,6 +126,11 @@ def trained_supernet(
     _save(supernet, weights)
     unfinished.unlink(missing_ok=True)
     return supernet, weights
+
+
+def _curve(run: Path | None) -> AbstractContextManager[Callable[[Progress], None]]:
+    """Give what draws the losses for TensorBoard; a training that is for no run is not drawn."""
+    return nullcontext(lambda _: None) if run is None else Events(run).training("supernet")
 
 
 def stored_supernet(

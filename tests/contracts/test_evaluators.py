@@ -5,7 +5,6 @@ import pickle
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from nas.errors import UserError
@@ -14,6 +13,7 @@ from nas.search.evaluators import DEFAULT, EVALUATORS, Order, Setting, evaluator
 from nas.search.evaluators.table import read_rows
 from nas.space.space import SearchSpace, load_space
 from nas.training.recipe import Recipe
+from tests.small_run import write_colours
 
 NAMES = pytest.mark.parametrize("name", EVALUATORS)
 SPACE = """# A space for tests.
@@ -30,16 +30,11 @@ heads: [{kind: pool}]
 
 @pytest.fixture
 def setting(tmp_path: Path) -> Setting:
-    rng = np.random.default_rng(0)
-    labels = np.arange(96) % 3
-    images = rng.integers(0, 60, (96, 16, 16, 3), dtype=np.uint8)
-    for i, label in enumerate(labels):
-        images[i, :, :, label] += 150  # each class has its colour
-    np.savez(tmp_path / "colours.npz", images=images, labels=labels)
+    data = write_colours(tmp_path, noise=60, signal=150)
     (tmp_path / "toy.yaml").write_text(SPACE)
     space = load_space(str(tmp_path / "toy.yaml")).for_classes(3)
     recipe = Recipe(epochs=1, batch_size=16)
-    return Setting(space, str(tmp_path / "colours.npz"), None, 0, recipe, weights_of(space, tmp_path))
+    return Setting(space, str(data), None, 0, recipe, weights_of(space, tmp_path))
 
 
 def weights_of(space: SearchSpace, folder: Path) -> Path:

@@ -76,3 +76,33 @@ def redis() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=10)
+
+
+@contextmanager
+def mysql() -> Iterator[str]:
+    """Give the URL of an empty database of MariaDB, without its password."""
+    pytest.importorskip("pymysql")
+    install, program, client = (shutil.which(name) for name in ("mariadb-install-db", "mariadbd", "mariadb"))
+    if install is None or program is None or client is None:
+        pytest.skip("no MariaDB server (Debian: mariadb-server)")
+    port, folder = free_port(), Path(tempfile.mkdtemp(prefix="nas-my-", dir="/tmp"))
+    user = ["--user=mysql"] if os.getuid() == 0 else []
+    if user:
+        shutil.chown(folder, "mysql")
+    plain = [f"--datadir={folder}/db", *user]
+    made = [install, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", *plain]
+    address = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s", f"--pid-file={folder}/pid"]
+    try:
+        subprocess.run(made, check=True, capture_output=True, cwd="/tmp")
+        server = subprocess.Popen([program, "--no-defaults", *plain, *address], stderr=subprocess.DEVNULL, cwd="/tmp")
+        try:
+            wait_for(port)
+            order = f"CREATE DATABASE study; CREATE USER nas IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON study.* TO nas"
+            reached = [f"--socket={folder}/s", "--user=root"]
+            subprocess.run([client, "--no-defaults", *reached, f"--execute={order}"], check=True, capture_output=True)
+            yield f"mysql://nas@127.0.0.1:{port}/study"
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,13 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from nas.errors import UserError
 from nas.search import cluster
+from nas.search.nodes import Node, all_see
 from nas.search.ray_executor import RayExecutor
 
 
@@ -101,15 +103,50 @@ def test_a_token_that_is_there_is_used(monkeypatch, tmp_path):
         (
             "RuntimeError: Version mismatch: The cluster was started with:\n    Ray: 2.58.1\n    Python: 3.11.2\n"
             "This process on node 10.0.0.5 was started with:\n    Ray: 2.60.0\n    Python: 3.11.2\n",
-            r"another version \(Ray: 2.58.1, Python: 3.11.2, Ray: 2.60.0, Python: 3.11.2\)",
+            "another version: Ray 2.58.1 and Python 3.11.2 there, Ray 2.60.0 and Python 3.11.2 here",
         ),
         ("RPC error: InvalidAuthToken: Authentication token is missing", "RAY_AUTH_TOKEN_PATH"),
         ("ConnectionError: Could not find any running Ray instance.", "ray start --head"),
+        ("nas-refused no worker fits: each needs 8 CPUs\n", "Ray cluster at 'head:6379': no worker fits"),
+        ("nas-joined \n", "its nodes did not answer"),
         ("", "no answer"),
     ],
 )
 def test_reasons_are_explained(output, message):
     assert re.search(message, cluster.explain("head:6379", output))
+
+
+def test_what_the_nodes_have_is_read(monkeypatch):
+    facts = '[{"name": "10.0.0.5", "problem": null, "sees": false}]'
+    monkeypatch.setattr(cluster, "_CONNECT", f"print('noise'); print('nas-joined '); print('nas-joined ' + {facts!r})")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        found = cluster.probe(f"127.0.0.1:{listener.getsockname()[1]}")
+    assert found == [Node("10.0.0.5", None, sees=False)]
+    assert all_see(found, None, None)
+    assert not all_see(found, Path("/photos"), "s3://bucket")
+    with pytest.raises(UserError, match=r"/photos: not seen by Ray node 10.0.0.5; give --storage-path"):
+        all_see(found, Path("/photos"), None)
+
+
+@pytest.mark.parametrize(
+    ("needs", "resources", "workers"),
+    [
+        ((1, 0), {"CPU": 4.0}, 4),
+        ((3, 0), {"CPU": 4.0}, 1),
+        ((8, 0), {"CPU": 4.0}, 0),
+        ((1, 0.25), {"CPU": 16.0, "GPU": 2.0}, 8),
+        ((1, 0.1), {"CPU": 16.0, "GPU": 1.0}, 10),
+        ((1, 0.6), {"CPU": 16.0, "GPU": 2.0}, 2),
+        ((1, 2), {"CPU": 16.0, "GPU": 5.0}, 2),
+        ((1, 1), {"CPU": 16.0}, 0),
+    ],
+)
+def test_no_worker_is_spread_over_nodes_or_shares_of_gpus(needs, resources, workers):
+    from nas.search.ray_nodes import Needs
+
+    assert Needs(*needs).fit(resources) == workers
 
 
 def test_naming_an_executor_does_not_import_ray():

@@ -60,7 +60,7 @@ def test_two_searches_on_an_sqlite_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("server", [databases.postgres, databases.redis])
+@pytest.mark.parametrize("server", [databases.postgres, databases.mysql, databases.redis])
 def test_two_searches_on_a_server(server: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with server() as url:  # type: ignore[operator]
         with pytest.raises(UserError, match=PASSWORD):

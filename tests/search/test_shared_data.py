@@ -5,7 +5,7 @@ import pytest
 
 from nas.errors import UserError
 from nas.search.ray_executor import RayExecutor
-from nas.search.shared_data import data_path, fetched, shared
+from nas.search.shared_data import data_path, fetched, require_place, shared
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def images(tmp_path):
 def test_data_are_put_once_and_fetched_once_by_each_node(images, tmp_path, monkeypatch):
     storage = tmp_path / "shared" / "folder"
     spec = CountingSpec("images", tmp_path)
-    assert data_path(spec) == images
+    assert data_path(spec.data, spec.data_root) == images
     away = shared(spec, images, str(storage)).packed()
     (archive,) = storage.iterdir()
     first = archive.stat().st_mtime_ns
@@ -62,9 +62,28 @@ def test_what_changed_is_put_anew(images, tmp_path):
     assert shared(CountingSpec(str(images)), images, str(tmp_path / "shared")).name != before.name
 
 
+def test_a_name_is_no_place_even_where_a_folder_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert data_path("digits", None) is None
+    assert data_path("./mine", None) == tmp_path / "mine"
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):
+    require_place(str(tmp_path / "new"))
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be written"):
+        require_place(str(tmp_path / "file" / "folder"))
+
+
 def test_wrong_places_are_told(images, tmp_path):
     with pytest.raises(UserError, match=r"absolute folder .* s3://bucket"):
         RayExecutor("auto", storage="relative/folder")
+    with pytest.raises(UserError, match="leave the keys out") as refused:
+        RayExecutor("auto", storage="s3://me:s3cret@bucket/folder")
+    assert "s3cret" not in str(refused.value)
     with pytest.raises(UserError, match="--storage-path nope://x: cannot be opened"):
         shared(CountingSpec(str(images)), images, "nope://x")
     with pytest.raises(UserError, match="cannot be read here"):
