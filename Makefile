@@ -18,8 +18,10 @@ test:
 test-slow:
 	$(PYTHON) -m pytest -m slow
 
-chaos:  ## searches killed at random moments, a hundred times and more (about an hour), and 540 bad inputs
+chaos:  ## searches killed at random moments, a hundred times and more (about an hour), clusters that do not fit, shared studies, 540 bad inputs
 	$(PYTHON) -m tests.chaos.full
+	$(PYTHON) -m tests.chaos.misfits
+	$(PYTHON) -m tests.chaos.shared
 	NAS_BAD_INPUTS=60 $(PYTHON) -m pytest tests/chaos/test_bad_input.py -m "slow or not slow"
 
 bench:

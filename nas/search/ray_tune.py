@@ -114,6 +114,8 @@ def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch:
         run_config=tune.RunConfig(
             storage_path=str(scratch),
             verbose=0,
+            # In a notebook the default one clears what the cell has shown so far.
+            progress_reporter=tune.CLIReporter(),
             failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
             # Without a checkpoint nothing needs a file system that all nodes share.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -218,6 +218,8 @@ CASES = {
     "data that a node does not see": data_unseen,
 }
 
+NEED_ROOT = {case for case in CASES if "node" in case and case != "no node large enough"}  # they mount
+
 
 def run(case: str) -> Came:
     """Run a case in folders of its own, Ray's and the home included: sockets need a short path."""
@@ -239,6 +241,9 @@ def main() -> int:
     wanted = [case for case in CASES if not chosen.cases or any(part in case for part in chosen.cases)]
     right = True
     for case in [*wanted, *chosen.others]:
+        if case in NEED_ROOT and os.getuid() != 0:
+            print(json.dumps({"case": case, "left_out": "needs root"}), flush=True)
+            continue
         came = run(case)
         right &= came.told
         print(json.dumps({"case": case, "told": came.told, "seconds": round(came.seconds, 1), "code": came.code}))

@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1] / "search")]
 
 import databases  # noqa: E402
+import pytest  # noqa: E402
 
 from nas.search.study_url import PASSWORD, open_storage, read_url  # noqa: E402
 
@@ -82,7 +83,11 @@ def _known(run: Path) -> set[str]:
 if __name__ == "__main__":
     right = True
     for wanted in sys.argv[1:] or ["sqlite", "postgres", "mysql", "redis"]:
-        came = main(wanted)
+        try:
+            came = main(wanted)
+        except pytest.skip.Exception as absent:
+            print(f"{wanted}: {absent}", flush=True)
+            continue
         print(json.dumps(came), flush=True)
         right &= came["twice"] == came["known_and_not_evaluated"] == 0 and min(came["known_to_each"]) >= EVALUATIONS
     sys.exit(0 if right else 1)
