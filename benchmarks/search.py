@@ -4,9 +4,10 @@
     NAS_BENCH_DATA=/path/to/data python -m benchmarks.search --device hwnb_edgetpu    under a measured latency
 
 The search sees the validation accuracy after 12 epochs; what it found best is scored by the test accuracy after 200
-epochs, mean of several trainings. With a device, only cells that were measured on it count, and the limit is a
-quantile of their latencies: reported are the regret (validation accuracy of the best feasible cell less that of the
-best found) and, with few MACs as second goal, the hypervolume, in % of that of all feasible cells.
+epochs, mean of several trainings. With a device, only cells that were measured on it may be proposed (as with
+``nas search --evaluator table``), and the limit is a quantile of their latencies: reported are the regret (validation
+accuracy of the best feasible cell less that of the best found) and, with few MACs as second goal, the hypervolume, in
+% of that of all feasible cells.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.flat import FlatSpace, Point
-from benchmarks.table201 import EDGES, OPERATORS, MeasuredSpace, Ops, Table, cell, cells_space, operators, read_table
+from benchmarks.table201 import Ops, Table, cell, cells_space, operators, read_table
 from nas import pareto
 from nas.errors import UserError
 from nas.search.evaluate import Evaluation
 from nas.search.objective import Constraints, Metrics
-from nas.search.samplers import SAMPLERS
+from nas.search.samplers import SAMPLERS, Listed
 from nas.search.study import Study
 
 DATA_SETS = ("cifar10", "cifar100")
@@ -59,6 +60,13 @@ class Problem:
         ops = operators(point)
         latency_ms = 0.0 if self.latencies_ms is None else self.latencies_ms.get(ops, math.inf)
         return self.table.metrics(ops, latency_ms)
+
+    def listed(self) -> Listed | None:
+        """Return the cells that may be proposed, None if all may."""
+        if self.latencies_ms is None:
+            return None
+        members: Any = tuple(cell(ops) for ops in self.latencies_ms)
+        return Listed(frozenset(point.digest for point in members), members)
 
     def accuracy(self, ops: Ops) -> float:
         """Return what the search sees, in [0, 1]."""
@@ -96,6 +104,7 @@ def search(problem: Problem, sampler: str, seed: int, evaluations: int, *, macs_
         sampler_name=sampler,
         seed=seed,
         macs_count=macs_count,
+        only=problem.listed(),
     )
     while study.counts.evaluated < evaluations and (candidate := study.ask()) is not None:
         point: Any = candidate.architecture
@@ -124,13 +133,11 @@ def best_accuracy(table: Table, samplers: Sequence[str], seeds: int, evaluations
 def under_limit(table: Table, device: str, samplers: Sequence[str], seeds: int, evaluations: int) -> None:
     """Print regret and hypervolume of each sampler under quantiles of the measured latencies."""
     latencies_ms = table.latencies_ms(device)
-    members = [cell(ops) for ops in latencies_ms]
-    space = MeasuredSpace("measured", dict.fromkeys(EDGES, OPERATORS), members=members)
-    base = Problem(table, space, "cifar10", latencies_ms)
+    base = Problem(table, cells_space(), "cifar10", latencies_ms)
     steps = (evaluations, 3 * evaluations)
     print(
-        f"\n{device}, {len(members)} cells: {seeds} seeds; regret in points of validation accuracy after {evaluations} "
-        f"evaluations, hypervolume in % after {steps[0]} and {steps[1]}; mean (standard deviation)"
+        f"\n{device}, {len(latencies_ms)} cells: {seeds} seeds; regret in points of validation accuracy after "
+        f"{evaluations} evaluations, hypervolume in % after {steps[0]} and {steps[1]}; mean (standard deviation)"
     )
     heads = [f"{what} {q:.0%}" for q in QUANTILES for what in ("regret", *(f"volume {n}" for n in steps))]
     print(f"| sampler | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")

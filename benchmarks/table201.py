@@ -8,8 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,17 +75,6 @@ def read_table() -> Table:
 def cells_space() -> FlatSpace:
     """Return the space of all cells: one operator on each of six edges."""
     return FlatSpace("cells", dict.fromkeys(EDGES, OPERATORS))
-
-
-@dataclass
-class MeasuredSpace(FlatSpace):
-    """The cells that were measured: what is drawn and what is crossed is among them, what is proposed need not be."""
-
-    members: Sequence[Point] = ()
-
-    def sample(self, rng: random.Random) -> Point:
-        """Draw a member."""
-        return rng.choice(self.members)
 
 
 def operators(point: Point) -> Ops:
