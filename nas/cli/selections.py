@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 from nas import schema
 from nas.report.facts import NetworkFacts, Role
 from nas.report.tables import networks_table, shortlist, to_text
+from nas.search.evaluators import kind_of
 from nas.search.objective import feasible
 
 if TYPE_CHECKING:
     from nas.jobs.select import Contender, Selection
     from nas.jobs.specialise import Transfer
     from nas.search.candidate import Candidate
+    from nas.search.evaluators import Kind
     from nas.search.objective import Constraints, Metrics
 
 
 def selection_text(path: Path, selection: Selection, *, written: bool) -> str:
     """Say what was compared, what wins, and what to do next."""
-    table = to_text(networks_table(shortlist([_contender_row(c, selection) for c in selection.contenders])))
+    ranked = not (selection.trained or selection.evaluator.gives_accuracy)
+    rows = shortlist([_contender_row(c, selection) for c in selection.contenders])
+    table = to_text(networks_table(rows, ranked=ranked))
     winner, slack = selection.winner, 100 * selection.accuracy_slack
-    lines = [table, "", _COMPARED if selection.trained else _SHARED, ""]
+    lines = [table, "", _COMPARED if selection.trained else _untrained(selection.evaluator), ""]
     lines.append(f"rule     {selection.select}, slack {slack:g} points; {limits_text(selection.constraints)}")
     same = "; as before" if selection.former == winner.digest else ""
     lines.append(f"winner   {winner.name}{same}")
@@ -62,8 +66,9 @@ def transfer_text(made: Transfer) -> str:
     if made.favourite is None:
         return "\n".join(lines)
     rows = [_facts(_called(c), c.digest, c.metrics, "front") for c in made.front]
-    table = to_text(networks_table(shortlist(rows)))
-    note = f"{made.config.select} would name {_called(made.favourite)}, by accuracies with shared weights."
+    kind = kind_of(made.config.evaluator)
+    table = to_text(networks_table(shortlist(rows), ranked=not kind.gives_accuracy))
+    note = f"{made.config.select} would name {_called(made.favourite)}, by its {_score(kind)} ({kind.words})."
     return "\n".join([*lines, "", table, "", note])
 
 
@@ -71,10 +76,17 @@ _COMPARED = (
     "Compared by search accuracy after their own training (and measured latencies, where the run chose by them).\n"
     "Test accuracy is shown and decides nothing."
 )
-_SHARED = (
-    "No network that was trained to its end keeps this budget. These were NOT trained to their end: their accuracy is\n"
-    "with shared weights, and only compares them with each other."
-)
+
+
+def _untrained(kind: Kind) -> str:
+    return (
+        f"No network that was trained to its end keeps this budget. These were NOT trained to their end: their\n"
+        f"{_score(kind)} ({kind.words}) only compares them with each other."
+    )
+
+
+def _score(kind: Kind) -> str:
+    return "accuracy" if kind.gives_accuracy else "score"
 
 
 def _next(path: Path, selection: Selection, *, written: bool) -> list[str]:

@@ -62,8 +62,9 @@ def _best_text(best: Best) -> str:
     cost = f"{compact(best.macs)} MACs, {significant(best.latency_ms)} ms"
     if best.test_accuracy is not None:
         return f"{best.name}: {percent(best.test_accuracy)} on the test images, {cost}"
-    weights = "" if best.trained else " with shared weights, before its own training"
-    return f"{best.name}: {percent(best.search_accuracy)}{weights}, {cost}"
+    score = percent(best.search_accuracy) if best.gives_accuracy else f"score {best.search_accuracy:.3f}"
+    how = "" if best.trained else f" {best.scored}"
+    return f"{best.name}: {score}{how}, {cost}"
 
 
 def _left_text(found: Status) -> str:

@@ -45,7 +45,7 @@ class Network:
         name: ``winner``, a known design's name, or which candidate it is.
         architecture: what it is.
         latency_ms: the estimate for the target.
-        search_accuracy: in [0, 1], on the split that the search compares on: with shared weights, unless trained.
+        search_accuracy: in [0, 1], on the split that the search compares on: what the evaluator gave, unless trained.
         test_accuracy: in [0, 1], on the test split; None if it was not trained to its end.
     """
 

@@ -2,7 +2,7 @@
 
 Networks that were trained to their end come first, compared as the search did: by their accuracy on the search split,
 and by measured latencies where the run chose by them. Only where none of them keeps the budget do the front's members
-take their place, with the accuracy that they had with shared weights.
+take their place, with what the evaluator gave them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from nas import runs
 from nas.errors import UserError, unknown_name
 from nas.search.config import SearchConfig, read_config
+from nas.search.evaluators import Kind, kind_of
 from nas.search.objective import RULES, Constraints, Metrics, feasible, front, select
 
 
@@ -72,12 +73,13 @@ class Selection:
     Attributes:
         winner: who wins.
         contenders: all that were compared, those over the budget included.
-        trained: whether they were trained to their end; else their accuracies are with shared weights.
+        trained: whether they were trained to their end; else their accuracies are what the evaluator gave.
         constraints: the limits that were kept.
         select: the rule.
         accuracy_slack: as a fraction.
         former: digest of the network that the run names so far; None if it names none.
         unscored: candidates within these limits that the search never scored, for they were over its own.
+        evaluator: what scored the candidates.
     """
 
     winner: Contender
@@ -88,6 +90,7 @@ class Selection:
     accuracy_slack: float
     former: str | None
     unscored: int
+    evaluator: Kind
 
     @property
     def within(self) -> tuple[Contender, ...]:
@@ -124,6 +127,7 @@ def select_anew(path: Path, order: Order) -> Selection:
         select=rule,
         accuracy_slack=slack,
         former=(result.get("winner") or {}).get("digest"),
+        evaluator=kind_of(config.evaluator),
         unscored=sum(r["state"] == "infeasible" and feasible(_metrics(r["metrics"]), constraints) for r in records),
     )
 

@@ -79,7 +79,7 @@ class Transfer:
 
     @property
     def favourite(self) -> Candidate | None:
-        """Whom the rule would name, by accuracies with shared weights; None where there is no candidate."""
+        """Whom the rule would name, by what the evaluator gave; None where there is no candidate."""
         if not self.candidates:
             return None
         return self.candidates[select(self.candidates, self.config.select, self.config.accuracy_slack)]

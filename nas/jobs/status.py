@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from nas import runs, schema
 from nas.errors import UserError, nearest
+from nas.search.evaluators import Order, kind_of
 from nas.search.standing import STOPPED, Standing, read_standing
 
 T = TypeVar("T")
@@ -23,9 +24,11 @@ class Best:
 
     Attributes:
         name: the winner's or the candidate's.
-        trained: whether it was trained to its end; else the accuracy is with shared weights.
+        trained: whether it was trained to its end; else the accuracy is what the evaluator gave.
         search_accuracy: on the split that the search compares on.
         test_accuracy: on the test split, once the run is finished.
+        scored: how the evaluator's scores are spoken of, after a figure.
+        gives_accuracy: whether they are accuracies; else they only rank.
     """
 
     name: str
@@ -34,6 +37,8 @@ class Best:
     test_accuracy: float | None
     macs: int
     latency_ms: float
+    scored: str = ""
+    gives_accuracy: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def run_status(path: Path, now: float | None = None) -> Status:
     result: Mapping[str, Any] = look.read(lambda: _result(path), {})
     standing = look.read(lambda: read_standing(path), None)
     counts = look.read(lambda: _counts(path, config, records), None)
-    best = look.read(lambda: _best(result, records), None)
+    best = look.read(lambda: _best(result, records, config), None)
     finished = not held and "verification" in result and (path / runs.PAGE).is_file()
     stage, share = _stage(standing, counts) if not finished else (None, None)
     live = standing if held else None
@@ -216,7 +221,7 @@ def _counts(path: Path, config: Mapping[str, Any], records: list[dict[str, Any]]
     )
 
 
-def _best(result: Mapping[str, Any], records: list[dict[str, Any]]) -> Best | None:
+def _best(result: Mapping[str, Any], records: list[dict[str, Any]], config: Mapping[str, Any]) -> Best | None:
     winner = result.get("winner")
     if winner:
         figures = (winner["search_accuracy"], winner.get("test_accuracy"), winner["macs"], winner["latency_ms"])
@@ -227,7 +232,10 @@ def _best(result: Mapping[str, Any], records: list[dict[str, Any]]) -> Best | No
     best = max(scored, key=lambda record: (record["metrics"]["accuracy"], -record["metrics"]["macs"]))
     metrics = best["metrics"]
     name = f"candidate-{best['number']}"
-    return Best(name, False, metrics["accuracy"], None, metrics["macs"], metrics["latency_ms"])
+    figures = (metrics["accuracy"], None, metrics["macs"], metrics["latency_ms"])
+    order = config.get("evaluator")
+    kind = kind_of(schema.read(Order, order) if order else Order())
+    return Best(name, False, *figures, kind.words, kind.gives_accuracy)
 
 
 def _stage(standing: Standing | None, counts: Counts | None) -> tuple[str | None, float | None]:

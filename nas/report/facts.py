@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from nas.report.documents import Documents
@@ -21,6 +21,7 @@ class NetworkFacts:
         test_accuracy: on the test split, mean over trainings; only finalists and baselines have one.
         test_accuracies: of each training.
         search_accuracies: of each training, on the search split.
+        test_by_precision: on the test split in each precision that was scored; `test_accuracy` is one of them.
         accuracy_per_gmac: percentage points of accuracy per 10^9 multiply-adds.
         feasible: whether it is within the budget.
     """
@@ -39,6 +40,7 @@ class NetworkFacts:
     feasible: bool
     test_accuracies: tuple[float, ...] = ()
     search_accuracies: tuple[float, ...] = ()
+    test_by_precision: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ def _network(entry: Mapping[str, Any], role: Role) -> NetworkFacts:
         feasible=bool(entry.get("feasible", True)),
         test_accuracies=tuple(entry.get("test_accuracies") or ()),
         search_accuracies=tuple(entry.get("search_accuracies") or ()),
+        test_by_precision=dict(entry.get("test_accuracy_by_precision") or {}),
     )
 
 

@@ -32,12 +32,19 @@ class Table:
     marked: frozenset[int] = frozenset()
 
 
-def networks_table(networks: Sequence[NetworkFacts]) -> Table:
-    """Tabulate networks: accuracy, cost and accuracy per GMAC."""
+def networks_table(networks: Sequence[NetworkFacts], *, ranked: bool = False) -> Table:
+    """Tabulate networks: accuracy, cost and accuracy per GMAC.
+
+    Args:
+        networks: a row each.
+        ranked: whether what stands for the search accuracy is a score that only ranks.
+    """
+    per_gmac = [None if ranked else n.accuracy_per_gmac for n in networks]
     columns = (
-        _share("search accuracy (%)", [n.search_accuracy for n in networks]),
+        _share("rank score (of 100)" if ranked else "search accuracy (%)", [n.search_accuracy for n in networks]),
         ("test accuracy (%)", [_with_spread(n.test_accuracy, n.test_accuracies) for n in networks]),
-        _scaled("accuracy per GMAC", [n.accuracy_per_gmac for n in networks], ((1.0, "points"),)),
+        *_in_precisions(networks),
+        _scaled("accuracy per GMAC", per_gmac, ((1.0, "points"),)),
         _scaled("MACs", [n.macs for n in networks], _COUNTS),
         _scaled("est. latency", [n.latency_ms for n in networks], ((1.0, "ms"),)),
         _scaled("params", [n.params for n in networks], _COUNTS),
@@ -109,6 +116,14 @@ _BYTES = ((2.0**20, "MiB"), (2.0**10, "KiB"))
 
 def _share(header: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
     return header, _written(values, lambda value: f"{100 * value:.1f}")
+
+
+def _in_precisions(networks: Sequence[NetworkFacts]) -> list[tuple[str, list[str]]]:
+    """Return a column for each precision, where networks were scored in several; nothing else is compared by them."""
+    names = list(dict.fromkeys(name for n in networks for name in n.test_by_precision))
+    if len(names) < 2:
+        return []
+    return [_share(f"test, {name} (%)", [n.test_by_precision.get(name) for n in networks]) for name in names]
 
 
 def _with_spread(value: float | None, each: Sequence[float]) -> str:

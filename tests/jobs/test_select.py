@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nas import runs
 from nas.artefacts import load_winner
@@ -83,7 +84,15 @@ def test_where_no_finalist_fits_the_front_is_shown_and_said_to_be_untrained(
     assert main(["select", str(run), "--macs", str(macs)]) == 0
     said = capsys.readouterr().out
     assert "NOT trained to their end" in said
+    assert "accuracy (with shared weights, before its own training) only compares them" in said
     assert "train it with: nas specialise" in said
+    config = yaml.safe_load((run / runs.CONFIG).read_text())
+    (run / runs.CONFIG).write_text(yaml.safe_dump({**config, "evaluator": {"name": "proxy", "detail": "macs"}}))
+    assert main(["select", str(run), "--macs", str(macs)]) == 0
+    said = capsys.readouterr().out
+    assert "score (by proxies: a rank, no accuracy) only compares them" in said
+    assert "rank score" in said
+    assert "accuracy (%)" not in said.replace("test accuracy (%)", "")
     assert main(["select", str(run), "--macs", str(macs), "--write"]) == 2
     assert "was not trained to its end" in capsys.readouterr().err
 

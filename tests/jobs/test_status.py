@@ -66,6 +66,17 @@ def test_a_run_that_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found.counts.infeasible == 6
 
 
+def test_scores_that_only_rank_are_not_told_as_accuracies(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    order = {"name": "proxy", "detail": "macs"}
+    (run / runs.CONFIG).write_text(yaml.safe_dump({**CONFIG, "evaluator": order}))
+    with_candidates(run)
+    assert main(["status", str(run)]) == 0
+    best = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("best"))
+    assert ": score 0." in best
+    assert "by proxies: a rank, no accuracy" in best
+    assert "shared weights" not in best
+
+
 def test_the_rest_of_a_stage_is_told_from_its_pace(run: Path) -> None:
     with RunDirectory.open(run) as held, noted(held, Silent()):
         now = 1000.0

@@ -37,6 +37,21 @@ def test_accuracy_per_gmac_is_always_there():
     assert column(networks_table([NETWORK]), "accuracy per GMAC") == ("accuracy per GMAC (points)", ["19,223"])
 
 
+def test_a_network_scored_in_two_precisions_shows_both():
+    both = replace(NETWORK, test_accuracy=0.97, test_by_precision={"int8": 0.97, "float": 0.98})
+    table = networks_table([both, BASELINE])
+    assert column(table, "test, int8") == ("test, int8 (%)", ["97.0", "–"])
+    assert column(table, "test, float")[1] == ["98.0", "–"]
+    one = networks_table([replace(both, test_by_precision={"float": 0.98}), BASELINE])
+    assert not any(header.startswith("test, ") for header in one.headers)
+
+
+def test_a_score_that_only_ranks_is_called_one():
+    table = networks_table([NETWORK], ranked=True)
+    assert column(table, "rank score")[1] == ["98.0"]
+    assert column(table, "accuracy per GMAC")[1] == column(table, "test accuracy")[1]
+
+
 def test_what_is_unknown_is_a_dash_and_over_budget_is_said():
     table = networks_table([NETWORK, BASELINE])
     assert column(table, "test accuracy")[1] == ["–", "90.0"]
