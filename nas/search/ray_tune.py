@@ -114,8 +114,7 @@ def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch:
         run_config=tune.RunConfig(
             storage_path=str(scratch),
             verbose=0,
-            # In a notebook the default one clears what the cell has shown so far.
-            progress_reporter=tune.CLIReporter(),
+            progress_reporter=_Silence(),
             failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
             # Without a checkpoint nothing needs a file system that all nodes share.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -138,6 +137,17 @@ def run(settings: RayExecutor, spec: EvaluatorSpec, progress: Progress, scratch:
 def _worker_count(settings: RayExecutor) -> int:
     fits = room(Needs(settings.cpus_per_worker, settings.gpus_per_worker))
     return min(settings.workers or fits, fits)
+
+
+class _Silence(tune.ProgressReporter):  # type: ignore[misc]  # ray has no types
+    """Shows nothing: Tune's own reporter clears what a notebook's cell has shown so far."""
+
+    def should_report(self, *_: object, **__: object) -> bool:
+        """Never."""
+        return False
+
+    def report(self, *_: object, **__: object) -> None:
+        """Never called."""
 
 
 class _StudySearcher(Searcher):  # type: ignore[misc]  # ray has no types
