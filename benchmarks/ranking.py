@@ -129,11 +129,11 @@ class Variant:
 
 
 VARIANTS: Mapping[str, Variant] = {
-    "default": Variant(),
     "moving average": Variant({"ema_decay": 0.99}),
-    "no clipping": Variant({"grad_clip": None}),
     "alpha-divergence": Variant(soft=alpha_divergence),
     "largest first": Variant(count=largest_first),
+    "no clipping": Variant({"grad_clip": None}),
+    "default": Variant(),
     "labels alone": Variant({"distill_weight": 0.0}),
     "twice the passes": Variant(passes=2),
 }
