@@ -6,17 +6,17 @@ check:  ## everything quick that has to pass
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadgroup
 
 fix:  ## repair what can be repaired by itself
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadgroup
 
 test-slow:
-	$(PYTHON) -m pytest -m slow
+	$(PYTHON) -m pytest -m slow -n auto --dist loadgroup
 
 chaos:  ## searches killed at random moments, a hundred times and more (about an hour), clusters that do not fit, shared studies, 540 bad inputs
 	$(PYTHON) -m tests.chaos.full

@@ -40,7 +40,7 @@ def test_the_readme_opens_with_two_commands() -> None:
     assert first[0] == "sh"
     install, test = first[1:]
     assert install.endswith("nas search --target jetson-orin")
-    assert test.endswith("python -m pytest")
+    assert "python -m pytest" in test
     assert all(" pip install " in c or "/pip install " in c for c in (install, test))
 
 
