@@ -142,7 +142,7 @@ def test_the_command(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "16 candidates scored" in said
     assert "can run on coral-edgetpu" in said
-    assert "by accuracies with shared weights" in said
+    assert "by its accuracy (with shared weights" in said
     assert [p.name for p in run.parent.iterdir() if not p.name.startswith(".")] == ["small"]
     assert main(["specialise", str(run), "--latency-ms", "9", "--name", "nine", "--format", "onx"]) == 2
     assert "did you mean 'onnx'" in capsys.readouterr().err
