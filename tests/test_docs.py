@@ -40,7 +40,7 @@ def test_the_readme_opens_with_two_commands() -> None:
     assert first[0] == "sh"
     install, test = first[1:]
     assert install.endswith("nas search --target jetson-orin")
-    assert "python -m pytest" in test
+    assert test.endswith("python -m pytest -n auto --dist loadgroup")
     assert all(" pip install " in c or "/pip install " in c for c in (install, test))
 
 

@@ -17,12 +17,10 @@ from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "search")]
+import pytest
 
-import databases  # noqa: E402
-import pytest  # noqa: E402
-
-from nas.search.study_url import PASSWORD, open_storage, read_url  # noqa: E402
+from nas.search.study_url import PASSWORD, open_storage, read_url
+from tests.search import databases
 
 NAMES = ("first", "second")
 EVALUATIONS = 24
