@@ -20,6 +20,7 @@ RAY_FILES = frozenset(
         "test_ray_guest",
         "test_ray_tune",
         "test_library",
+        "test_notebook",
         "test_own_block",
         "test_stopping",
         "test_mistakes",
