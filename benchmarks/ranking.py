@@ -31,10 +31,9 @@ from nas.data.batches import TrainingBatches
 from nas.errors import NasError
 from nas.model.supernet import Supernet
 from nas.runs import read_json, write_atomic
-from nas.search import supernet_evaluator
 from nas.search.config import SearchConfig, read_config
 from nas.search.ranking import correlation
-from nas.search.supernet_evaluator import load_supernet
+from nas.search.supernet_evaluator import CALIBRATION_IMAGES, SupernetEvaluator, load_supernet
 from nas.search.supernets import stored_supernet
 from nas.space.space import SearchSpace, load_space
 from nas.training.distill import distillation_loss, label_loss
@@ -189,16 +188,10 @@ def compare(case: Case, names: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def scores(case: Case, supernet: Supernet, images: int | None = None) -> dict[str, list[float]]:
+def scores(case: Case, supernet: Supernet, images: int = CALIBRATION_IMAGES) -> dict[str, list[float]]:
     """Return the inherited accuracies and losses of the case's networks, with batch norms taken from some images."""
-    calibration = supernet_evaluator.CALIBRATION_BATCHES
-    try:
-        if images is not None:
-            supernet_evaluator.CALIBRATION_BATCHES = images // supernet_evaluator.CALIBRATION_BATCH_SIZE
-        evaluator = supernet_evaluator.SupernetEvaluator(supernet, case.data)
-        found = [evaluator.score(network["architecture"]) for network in case.networks]
-    finally:
-        supernet_evaluator.CALIBRATION_BATCHES = calibration
+    evaluator = SupernetEvaluator(supernet, case.data, calibration_images=images)
+    found = [evaluator.score(network["architecture"]) for network in case.networks]
     return {"accuracies": [s.accuracy for s in found], "losses": [s.loss for s in found]}
 
 

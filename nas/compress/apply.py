@@ -17,8 +17,7 @@ from nas.compress.tuning import FEATURE_WEIGHT, TEMPERATURE, Tuning, calibration
 from nas.data.batches import EvaluationBatches
 from nas.training.train import evaluate, recalibrate_batch_norm
 
-_CALIBRATION_BATCH = 64
-_CALIBRATION_BATCHES = 8
+_CALIBRATION_IMAGES, _CALIBRATION_BATCH = 512, 64
 _LEAST_MULTIPLE = 8  # engines for CPUs work on so many channels at once: other widths were slower, though smaller
 
 # Shares of the recipe's learning rate: the nearer the weights are to where they will end, the smaller.
@@ -110,8 +109,10 @@ def _prune(work: Work, step: Step) -> Made:
     network = trainable(work.network)
     side = work.tuning.data.resolution
     details = prune(network, step.value, side=side, channel_multiple=max(work.channel_multiple, _LEAST_MULTIPLE))
-    batches = EvaluationBatches(work.tuning.data, "train", batch_size=_CALIBRATION_BATCH)
-    recalibrate_batch_norm(network, batches, max_batches=_CALIBRATION_BATCHES)
+    recalibrate_batch_norm(
+        network,
+        EvaluationBatches(work.tuning.data, "train", batch_size=_CALIBRATION_BATCH, limit=_CALIBRATION_IMAGES),
+    )
     work.tune(network, step)
     return Made(network, details)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from nas.compress.qdq import unsigned_activations
 from nas.data import ImageData
-from nas.data.batches import EvaluationBatches
+from nas.data.batches import first_images
 from nas.errors import NasError
 from nas.export.formats import ModelFacts
 from nas.export.onnx import EXPORTER
@@ -34,7 +34,7 @@ def export_checked(network: nn.Module, path: Path, data: ImageData, *, int8: boo
     Raises:
         NasError: if the file does not compute what the network computes; it is kept as ``.rejected``.
     """
-    images, _ = next(iter(EvaluationBatches(data, "search", batch_size=_IMAGES, workers=0)))
+    images, _ = first_images(data, "search", _IMAGES)
     facts = ModelFacts(data.resolution, data.class_names, data.mean, data.std, macs=macs)
     unverified = path.with_name(path.name + ".unverified")
     EXPORTER.export(network if int8 else folded(network), unverified, facts)

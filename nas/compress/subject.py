@@ -146,10 +146,9 @@ def largest_subnet(run: Path) -> nn.Module:
     Raises:
         UserError: if the supernet is not there any more.
     """
-    from nas.data.batches import EvaluationBatches
     from nas.model.supernet import Supernet
     from nas.search.config import read_config
-    from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit, load_supernet
+    from nas.search.supernet_evaluator import at_resolution, calibration_batches, inherit, load_supernet
     from nas.search.supernets import stored_supernet
     from nas.search.target import load_target, search_field
     from nas.space.space import load_space
@@ -172,7 +171,7 @@ def largest_subnet(run: Path) -> nn.Module:
     supernet = Supernet(full, seed=config.effort.supernet.seed)
     load_supernet(supernet, weights)
     largest = full.largest()
-    network = inherit(supernet, largest, EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE))
+    network = inherit(supernet, largest, calibration_batches(data))
     return _closed_copy(at_resolution(network, largest))
 
 

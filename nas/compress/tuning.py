@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas.data import ImageData
-from nas.data.batches import EvaluationBatches, TrainingBatches
+from nas.data.batches import TrainingBatches, first_images
 from nas.search.watch import Watch
 from nas.training.distill import distillation_loss, label_loss
 from nas.training.loop import Callbacks, Progress, Step, fit
@@ -95,7 +95,7 @@ def tune(
 
 def calibration_images(data: ImageData) -> Tensor:
     """Return training images (N, 3, R, R) without augmentation, all classes mixed."""
-    images, _ = next(iter(EvaluationBatches(data, "train", batch_size=CALIBRATION_IMAGES)))
+    images, _ = first_images(data, "train", CALIBRATION_IMAGES)
     return images
 
 

@@ -92,20 +92,28 @@ class EvaluationBatches:
         data: the data set.
         split: ``"search"``, ``"test"``, or ``"train"`` (to recalibrate, never to score).
         batch_size: images per batch.
+        limit: how many images, the first ones of that order; None takes all.
         workers: processes that decode images; None chooses (none for images in memory).
     """
 
-    def __init__(self, data: ImageData, split: SplitName, *, batch_size: int = 256, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        data: ImageData,
+        split: SplitName,
+        *,
+        batch_size: int = 256,
+        limit: int | None = None,
+        workers: int | None = None,
+    ) -> None:
         images = data.split(split)
-        self.num_images = len(images)
         self._normalise = Normalise(data)
         self._reader = BatchReader(images, data.resolution, None)
         self._workers = _workers(workers, images)
-        order = np.random.default_rng(0).permutation(self.num_images)
-        starts = range(0, self.num_images, batch_size)
+        order = np.random.default_rng(0).permutation(len(images))[:limit]
+        starts = range(0, len(order), batch_size)
         self._keys: list[BatchKey] = [(0, tuple(map(int, order[s : s + batch_size]))) for s in starts]
         self._cache: list[Batch] = []
-        pixels = self.num_images * 3 * data.resolution**2
+        pixels = len(order) * 3 * data.resolution**2
         self._keep_floats = pixels * 4 <= _FLOAT_CACHE_BYTES
         self._kept = len(self._keys) if pixels <= _BYTE_CACHE_BYTES else len(self._keys) * _BYTE_CACHE_BYTES // pixels
 
@@ -130,6 +138,12 @@ class EvaluationBatches:
             if number == len(self._cache) and number < self._kept:
                 self._cache.append((images if self._keep_floats else pixels, labels))
             yield images, labels
+
+
+def first_images(data: ImageData, split: SplitName, count: int) -> Batch:
+    """Return up to `count` images of a split, of all classes, without augmentation, with their labels."""
+    (batch,) = EvaluationBatches(data, split, batch_size=count, limit=count, workers=0)
+    return batch
 
 
 class Normalise:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nas.data import ImageData
     from nas.space.architecture import Architecture
 
-_RECALIBRATION_BATCHES, _RECALIBRATION_IMAGES = 4, 32
+_RECALIBRATION_IMAGES, _RECALIBRATION_BATCH = 128, 32
 _SMALLEST_GAIN = 0.01
 _NOISE = 0.05
 
@@ -257,5 +257,7 @@ def _enliven(network: nn.Module, data: ImageData, seed: int) -> None:
             if not name.endswith("bias") and parameter.abs().max() < _SMALLEST_GAIN:
                 parameter.fill_(0.5)
             parameter.add_(_NOISE * torch.randn(parameter.shape, generator=generator))
-    batches = EvaluationBatches(data, "train", batch_size=_RECALIBRATION_IMAGES, workers=0)
-    recalibrate_batch_norm(network, batches, max_batches=_RECALIBRATION_BATCHES)
+    recalibrate_batch_norm(
+        network,
+        EvaluationBatches(data, "train", batch_size=_RECALIBRATION_BATCH, limit=_RECALIBRATION_IMAGES, workers=0),
+    )

@@ -24,7 +24,6 @@ from nas.export.verify import judge, kernel_gap_db, verify
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nas.data import ImageData, SplitName
 
 VERIFIED_IMAGES = 64
 VERIFIED_INTEGER_IMAGES = 512  # their measure is a share of images
@@ -147,10 +146,12 @@ def export_all(network: Deployable, formats: Sequence[str], folder: Path) -> lis
 
 
 def _export(network: Deployable, format_name: str, folder: Path) -> Verification:
+    from nas.data.batches import first_images
+
     integers = isinstance(exporter(format_name), Quantizing)
     judged_by_classes = integers and network.trained  # a share of images, which needs many
     floating = VERIFIED_IMAGES if network.trained else RANDOM_IMAGES
-    images, labels = _first_images(network.data, "search", VERIFIED_INTEGER_IMAGES if judged_by_classes else floating)
+    images, labels = first_images(network.data, "search", VERIFIED_INTEGER_IMAGES if judged_by_classes else floating)
     ranges = CALIBRATION_IMAGES if network.trained else RANDOM_CALIBRATION_IMAGES
     return export_module(
         network.network,
@@ -160,7 +161,7 @@ def _export(network: Deployable, format_name: str, folder: Path) -> Verification
         images=images,
         # Floating point computes the same numbers: an accuracy on fewer images would only mislead.
         labels=labels if judged_by_classes and network.labelled else None,
-        calibration=_first_images(network.data, "train", ranges)[0] if integers else None,
+        calibration=first_images(network.data, "train", ranges)[0] if integers else None,
         trained=network.trained,
     )
 
@@ -194,13 +195,6 @@ def _kernel_gap(chosen: Exporter, module: nn.Module, path: Path, images: Tensor)
         return None
     plain = chosen.load_plain(path)
     return None if plain is None else kernel_gap_db(module, chosen.load(path), plain, images[:VERIFIED_IMAGES])
-
-
-def _first_images(data: ImageData, split: SplitName, count: int) -> tuple[Tensor, Tensor]:
-    from nas.data.batches import EvaluationBatches
-
-    images, labels = next(iter(EvaluationBatches(data, split, batch_size=count, workers=0)))
-    return images, labels
 
 
 def size_bytes(path: Path) -> int:

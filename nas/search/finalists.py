@@ -18,7 +18,7 @@ from nas.model.network import build
 from nas.search.candidate import Candidate
 from nas.search.events import Events
 from nas.search.objective import Metrics, select
-from nas.search.supernet_evaluator import CALIBRATION_BATCH_SIZE, at_resolution, inherit
+from nas.search.supernet_evaluator import at_resolution, calibration_batches, inherit
 from nas.search.watch import Watch
 from nas.training.device import placed
 from nas.training.fake_quant import simulate_int8
@@ -194,7 +194,7 @@ class FinalTraining:
         self._total = total
         self._precisions = precisions
         self._done = 0
-        self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
+        self._calibration = calibration_batches(data)
         self._splits = {name: EvaluationBatches(data, name) for name in ("search", "test")}
         self._largest: nn.Module | None = None
         if supernet is not None:

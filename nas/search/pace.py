@@ -70,11 +70,10 @@ def finalist_epoch_s(
     supernet: Supernet, architecture: object, data: ImageData, effort: Effort, limit_s: float
 ) -> float:
     """Time one pass of one finalist's training, by a few steps of it."""
-    from nas.data.batches import EvaluationBatches
-    from nas.search.supernet_evaluator import at_resolution, inherit
+    from nas.search.supernet_evaluator import at_resolution, calibration_batches, inherit
     from nas.training.train import train
 
-    calibration = EvaluationBatches(data, "train")
+    calibration = calibration_batches(data)
     largest = supernet.space.largest()
     teacher: nn.Module = at_resolution(inherit(supernet, largest, calibration), largest).eval()
     network = at_resolution(inherit(supernet, architecture, calibration), architecture)  # type: ignore[arg-type]

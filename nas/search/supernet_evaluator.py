@@ -12,16 +12,19 @@ from nas.space.space import SearchSpace
 from nas.training.device import CPU, placed, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import nn
 
     from nas.data import ImageData
+    from nas.data.batches import Batch, EvaluationBatches
     from nas.model.supernet import Supernet
     from nas.space.architecture import Architecture
     from nas.training.precision import Precision
     from nas.training.train import Score
 
-CALIBRATION_BATCHES = 6
-CALIBRATION_BATCH_SIZE = 64
+CALIBRATION_IMAGES = 384
+_CALIBRATION_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,22 @@ class SupernetEvaluator:
         supernet: the trained shared weights.
         data: gives the images.
         precision: ``int8`` rounds weights and activations to eight bits first.
+        calibration_images: how many give a subnet its batch norm statistics.
     """
 
-    def __init__(self, supernet: Supernet, data: ImageData, *, precision: Precision = "float") -> None:
+    def __init__(
+        self,
+        supernet: Supernet,
+        data: ImageData,
+        *,
+        precision: Precision = "float",
+        calibration_images: int = CALIBRATION_IMAGES,
+    ) -> None:
         from nas.data.batches import EvaluationBatches
 
         self._supernet = supernet
         self._precision = precision
-        self._calibration = EvaluationBatches(data, "train", batch_size=CALIBRATION_BATCH_SIZE)
+        self._calibration = calibration_batches(data, calibration_images)
         self._scoring = EvaluationBatches(data, "search")
 
     def evaluate(self, architecture: dict[str, Any]) -> float:
@@ -102,19 +113,26 @@ class SupernetEvaluator:
         return score(network, self._scoring)
 
 
-def inherit(supernet: Supernet, architecture: Architecture, calibration: Any) -> nn.Sequential:
+def calibration_batches(data: ImageData, images: int = CALIBRATION_IMAGES) -> EvaluationBatches:
+    """Return training images without augmentation, for the batch norms of subnets."""
+    from nas.data.batches import EvaluationBatches
+
+    return EvaluationBatches(data, "train", batch_size=_CALIBRATION_BATCH, limit=images)
+
+
+def inherit(supernet: Supernet, architecture: Architecture, calibration: Iterable[Batch]) -> nn.Sequential:
     """Return the subnet as an ordinary network with its own batch norm statistics, in eval mode.
 
     Args:
         supernet: the trained shared weights.
         architecture: which subnet.
-        calibration: batches of training images without augmentation.
+        calibration: see `calibration_batches`.
     """
     from nas.training.train import recalibrate_batch_norm
 
     network = supernet.extract(architecture)
     sized = at_resolution(network, architecture)
-    recalibrate_batch_norm(sized, calibration, max_batches=CALIBRATION_BATCHES)
+    recalibrate_batch_norm(sized, calibration)
     return network
 
 

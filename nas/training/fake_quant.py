@@ -26,17 +26,16 @@ _WEIGHT_MOST = 127
 _LEVELS = 255
 
 
-def simulate_int8(network: nn.Module, batches: Iterable[Batch], *, max_batches: int = OBSERVED_BATCHES) -> nn.Module:
+def simulate_int8(network: nn.Module, batches: Iterable[Batch]) -> nn.Module:
     """Return a copy of a network, in eval mode, that computes as if in eight bits.
 
     Args:
         network: trained, with its batch norms calibrated; left untouched.
-        batches: training images without augmentation, which give the ranges of activations.
-        max_batches: how many to use.
+        batches: training images without augmentation; the first `OBSERVED_BATCHES` give the ranges of activations.
     """
     result = copy.deepcopy(network).eval()
     products = [module for module in result.modules() if isinstance(module, _PRODUCTS)]
-    observers = _observed(result, products, batches, max_batches)
+    observers = _observed(result, products, islice(batches, OBSERVED_BATCHES))
     with torch.no_grad():
         for module, observer in zip(products, observers, strict=True):
             module.weight.copy_(rounded_weights(module.weight))
@@ -84,13 +83,11 @@ class _Observer:
 
 
 @torch.inference_mode()
-def _observed(
-    network: nn.Module, products: Sequence[nn.Module], batches: Iterable[Batch], max_batches: int
-) -> list[_Observer]:
+def _observed(network: nn.Module, products: Sequence[nn.Module], batches: Iterable[Batch]) -> list[_Observer]:
     observers = [_Observer() for _ in products]
     hooks = [m.register_forward_pre_hook(o) for m, o in zip(products, observers, strict=True)]
     device = device_of(network)
-    for images, _ in islice(batches, max_batches):
+    for images, _ in batches:
         network(images_to(images, device))
     for hook in hooks:
         hook.remove()

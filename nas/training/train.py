@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -132,7 +131,7 @@ def right_answers(network: nn.Module, batches: Iterable[Batch]) -> Tensor:
 
 
 @torch.no_grad()
-def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Batch], *, max_batches: int) -> None:
+def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Batch]) -> None:
     """Replace the statistics of every batch norm by averages over a few batches; end in eval mode.
 
     A subnet's shared weights come with the statistics of other subnets (Yu 2019, arXiv 1903.05134, section
@@ -141,7 +140,6 @@ def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Batch], *, max_
     Args:
         network: (N, 3, R, R) to (N, num_classes).
         batches: training images without augmentation, all classes mixed.
-        max_batches: how many to use.
     """
     network.eval()
     norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
@@ -153,7 +151,7 @@ def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Batch], *, max_
         norm.momentum = None  # a cumulative average: every batch counts the same
         norm.train()
     device = device_of(network)
-    for images, _ in islice(batches, max_batches):
+    for images, _ in batches:
         network(images_to(images, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -11,7 +11,7 @@ import torch
 
 from nas.data import ImageData, load_data
 from nas.data import batches as batches_module
-from nas.data.batches import EvaluationBatches, TrainingBatches
+from nas.data.batches import EvaluationBatches, TrainingBatches, first_images
 from nas.data.images import MemoryImages
 from nas.errors import UserError
 
@@ -105,6 +105,15 @@ def test_the_first_evaluation_batch_holds_all_classes() -> None:
     sorted_data = dataclasses.replace(data, search=images)
     _, first = next(iter(EvaluationBatches(sorted_data, "search", batch_size=32)))
     assert set(first.tolist()) == {0, 1, 2, 3}
+
+
+def test_the_first_images_are_those_of_all_batches(digits: ImageData) -> None:
+    every = torch.cat([images for images, _ in EvaluationBatches(digits, "search", batch_size=50)])
+    few = [images for images, _ in EvaluationBatches(digits, "search", batch_size=50, limit=120)]
+    assert [len(images) for images in few] == [50, 50, 20]
+    assert torch.equal(torch.cat(few), every[:120])
+    assert torch.equal(first_images(digits, "search", 70)[0], every[:70])
+    assert len(first_images(digits, "search", 10_000)[0]) == len(every)
 
 
 @pytest.mark.parametrize("limits", [(2**30, 2**30), (0, 2**30), (0, 3 * 16 * 16 * 200), (0, 0)])

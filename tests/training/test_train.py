@@ -120,9 +120,9 @@ def test_recalibrated_statistics_are_the_mean_over_batches() -> None:
     network = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(0.5))
     network[0].running_mean.fill_(99)
     generator = torch.Generator().manual_seed(0)
-    batches = [(torch.randn(16, 2, 4, 4, generator=generator) + i, torch.zeros(16)) for i in range(3)]
-    recalibrate_batch_norm(network, batches, max_batches=2)
-    used = torch.stack([images for images, _ in batches[:2]])
+    batches = [(torch.randn(16, 2, 4, 4, generator=generator) + i, torch.zeros(16)) for i in range(2)]
+    recalibrate_batch_norm(network, batches)
+    used = torch.stack([images for images, _ in batches])
     assert torch.allclose(network[0].running_mean, used.mean(dim=(0, 1, 3, 4)), atol=1e-5)
     assert torch.allclose(network[0].running_var, used.var(dim=(1, 3, 4)).mean(dim=0), atol=1e-5)
     assert network[0].momentum == 0.1
@@ -132,5 +132,5 @@ def test_recalibrated_statistics_are_the_mean_over_batches() -> None:
 def test_a_network_without_batch_norm_is_left_alone() -> None:
     calls = iter([])  # type: ignore[var-annotated] # would raise StopIteration if it were used
     network = nn.Sequential(nn.LayerNorm(4)).train()
-    recalibrate_batch_norm(network, calls, max_batches=4)
+    recalibrate_batch_norm(network, calls)
     assert not network.training

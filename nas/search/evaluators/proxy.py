@@ -53,10 +53,10 @@ class ProxySpec:
         for file in self.blocks:
             file.load()
         data = load_data(self.data, resolution=max(self.space.resolutions), seed=self.seed, root=self.data_root)
-        from nas.data.batches import EvaluationBatches
+        from nas.data.batches import first_images
         from nas.search.proxies import ProxyBatch
 
-        images, labels = next(iter(EvaluationBatches(data, "train", batch_size=BATCH)))
+        images, labels = first_images(data, "train", BATCH)
         rng = random.Random(self.seed)
         compared = [self.space.sample(rng) for _ in range(REFERENCES)]
         return ProxyEvaluator(self.proxies, ProxyBatch(images, labels), compared, self.seed)
