@@ -33,6 +33,12 @@ class InfeasibleError(UserError):
     """No architecture within the constraints was found in a bounded number of tries."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line of at most 300 characters."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed name that begins with `name` or is closest in spelling; None if nothing is close."""
     lowered = {n.lower(): n for n in allowed}

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nas"
 LAYERS = (
-    {"nas", "errors", "schema", "yaml_text", "resources", "runs", "pareto", "torch_compat"},
+    {"nas", "errors", "schema", "yaml_text", "resources", "runs", "pareto", "silence", "torch_compat"},
     {"blocks"},
     {"space"},
     {"model"},

@@ -54,7 +54,7 @@ class Ghost:
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
         parts.require_kernel_size(self.cheap_kernel_size, "cheap_kernel_size")
-        parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+        parts.require_ratio(self.exp_ratio, "exp_ratio")
         # The window only exists in the strided convolutions: equal networks must be equal descriptions.
         parts.require(self.stride > 1 or self.kernel_size == 3, "kernel_size other than 3 needs stride 2")
 

@@ -38,7 +38,7 @@ class GroupBottleneck:
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
-        parts.require(0 < self.bottle_ratio <= 16, f"bottle_ratio must be in (0, 16], got {self.bottle_ratio}")
+        parts.require_ratio(self.bottle_ratio, "bottle_ratio")
         parts.require(self.group_width >= 1, f"group_width must be at least 1, got {self.group_width}")
 
     @property

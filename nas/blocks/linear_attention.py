@@ -93,9 +93,8 @@ class LinearAttention:
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, 1, self.kernel_size)
-        parts.require(self.num_heads >= 1, f"num_heads must be at least 1, got {self.num_heads}")
-        parts.require(self.head_dim >= 1, f"head_dim must be at least 1, got {self.head_dim}")
-        parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+        parts.require_heads(self.num_heads, self.head_dim)
+        parts.require_ratio(self.exp_ratio, "exp_ratio")
 
     @property
     def stride(self) -> int:

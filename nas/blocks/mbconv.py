@@ -37,7 +37,7 @@ class MBConv:
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
-        parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+        parts.require_ratio(self.exp_ratio, "exp_ratio")
         low_rank.require_rank(self.rank)
 
     @property

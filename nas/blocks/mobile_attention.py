@@ -34,8 +34,7 @@ class MobileAttention:
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, 1, self.kernel_size)
-        parts.require(self.num_heads >= 1, f"num_heads must be at least 1, got {self.num_heads}")
-        parts.require(self.head_dim >= 1, f"head_dim must be at least 1, got {self.head_dim}")
+        parts.require_heads(self.num_heads, self.head_dim)
         parts.require(self.kv_stride in (1, 2, 4), f"kv_stride must be 1, 2 or 4, got {self.kv_stride}")
         # The window only exists in the shrinking convolution: equal networks must be equal descriptions.
         parts.require(self.kv_stride > 1 or self.kernel_size == 3, "kernel_size other than 3 needs kv_stride > 1")

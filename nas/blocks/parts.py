@@ -87,3 +87,14 @@ def require_conv(out_chs: int, stride: int, kernel_size: int) -> None:
 def require_kernel_size(kernel_size: int, field: str) -> None:
     """Check the window of a convolution, called `field` in the message."""
     require(kernel_size % 2 == 1 and 1 <= kernel_size <= 13, f"{field} must be odd, 1 to 13, got {kernel_size}")
+
+
+def require_ratio(ratio: float, field: str) -> None:
+    """Check by how much a block widens inside, called `field` in the message."""
+    require(0 < ratio <= 16, f"{field} must be in (0, 16], got {ratio}")
+
+
+def require_heads(num_heads: int, head_dim: int) -> None:
+    """Check the fields that every attention has."""
+    require(num_heads >= 1, f"num_heads must be at least 1, got {num_heads}")
+    require(head_dim >= 1, f"head_dim must be at least 1, got {head_dim}")

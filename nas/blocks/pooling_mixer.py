@@ -33,7 +33,7 @@ class PoolingMixer:
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, 1, self.kernel_size)
         parts.require(self.kernel_size > 1, f"kernel_size must be at least 3, got {self.kernel_size}")
-        parts.require(0 < self.mlp_ratio <= 16, f"mlp_ratio must be in (0, 16], got {self.mlp_ratio}")
+        parts.require_ratio(self.mlp_ratio, "mlp_ratio")
         has_mlp = int(self.mlp_ratio * self.out_chs) >= 1
         parts.require(has_mlp, f"mlp_ratio {self.mlp_ratio} leaves nothing of {self.out_chs} out_chs")
 

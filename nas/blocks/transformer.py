@@ -128,9 +128,8 @@ class Transformer:
 
     def __post_init__(self) -> None:
         parts.require(self.out_chs >= 1, f"out_chs must be at least 1, got {self.out_chs}")
-        parts.require(self.num_heads >= 1, f"num_heads must be at least 1, got {self.num_heads}")
-        parts.require(self.head_dim >= 1, f"head_dim must be at least 1, got {self.head_dim}")
-        parts.require(0 < self.mlp_ratio <= 16, f"mlp_ratio must be in (0, 16], got {self.mlp_ratio}")
+        parts.require_heads(self.num_heads, self.head_dim)
+        parts.require_ratio(self.mlp_ratio, "mlp_ratio")
         # A window of one position attends to nothing but itself.
         legal = self.window_size == 0 or 2 <= self.window_size <= MAX_WINDOW_SIZE
         parts.require(legal, f"window_size must be 0 or 2 to {MAX_WINDOW_SIZE}, got {self.window_size}")

@@ -41,7 +41,7 @@ class UniversalInvertedBottleneck:
         parts.require_kernel_size(self.start_kernel_size or 1, "start_kernel_size")
         has_window = self.start_kernel_size > 0 or self.kernel_size > 0
         parts.require(has_window or self.stride == 1, "stride 2 needs start_kernel_size or kernel_size")
-        parts.require(0 < self.exp_ratio <= 16, f"exp_ratio must be in (0, 16], got {self.exp_ratio}")
+        parts.require_ratio(self.exp_ratio, "exp_ratio")
         low_rank.require_rank(self.rank)
 
     @property

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from nas.compress import program
-from nas.errors import NasError, UserError
-from nas.hardware.measure.convert import first_line, quiet
+from nas.errors import NasError, UserError, first_line
+from nas.silence import quiet
 
 _OBSERVED = 64  # images a batch
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nas import runs
-from nas.errors import NasError, UserError
-from nas.hardware.measure.convert import first_line, quiet
+from nas.errors import NasError, UserError, first_line
+from nas.silence import quiet
 
 ANY_BATCH = ({0: torch.export.Dim.DYNAMIC},)  # of the one input (N, 3, R, R)
 

@@ -7,11 +7,7 @@ heads that leave as wholes: of timm's attention with one joint projection, and o
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
-import warnings
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +16,7 @@ from torch import Tensor, nn
 
 from nas.compress.heads import prune_heads
 from nas.errors import NasError, UserError
+from nas.silence import quiet
 
 _ATTENTION = ("attention", "msa", "mla")
 _OUTER = ("proj",)  # its outputs are channels of the network, its inputs are not
@@ -50,7 +47,7 @@ def prune(network: nn.Module, ratio: float, *, side: int, channel_multiple: int 
     heads = _attentions(network)
     count = sum(m.num_heads for m in heads)
     ours = prune_heads(network, ratio)
-    with _quiet():
+    with quiet():
         try:
             pruner = _pruner(tp)(
                 network,
@@ -156,10 +153,3 @@ def _unfit(network: nn.Module, reason: str) -> NasError:
         f"prune: the channels of this {type(network).__name__} cannot be removed ({line}); "
         "steps that fit any network: distill, lowrank, sparse, int8"
     )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs, torch_compat
-from nas.errors import NasError
+from nas.errors import NasError, first_line
 from nas.export.formats import ModelFacts
-from nas.export.silence import silent
 from nas.export.torch import exported
 from nas.export.usage import CHANNELS_FIRST, Snippet, python
-from nas.hardware.measure.convert import first_line
+from nas.silence import silent
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs, torch_compat
-from nas.errors import NasError, UserError
+from nas.errors import NasError, first_line
 from nas.export.executorch import lowered, open_program, program_snippet
-from nas.export.formats import ModelFacts
-from nas.export.silence import silent
+from nas.export.formats import ModelFacts, require_images
 from nas.export.torch import exported
 from nas.export.usage import Snippet
-from nas.hardware.measure.convert import first_line
+from nas.silence import silent
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,10 +53,9 @@ class ExecutorchInt8Exporter:
             UserError: without calibration images.
             NasError: if the module cannot be exported, quantised or lowered.
         """
-        if self.calibration is None or len(self.calibration) == 0:
-            raise UserError(f"{_NAME}: images of the training split are needed to calibrate it")
+        images = require_images(self.calibration, _NAME)
         program = exported(module, facts, _NAME, any_batch=False)
-        integers = exported(_quantised(program.module(), self.calibration), facts, _NAME, any_batch=False)
+        integers = exported(_quantised(program.module(), images), facts, _NAME, any_batch=False)
         runs.write_atomic(path, lowered(integers, _NAME))
 
     def load(self, path: Path) -> Run:

@@ -137,6 +137,17 @@ class Quantizing(Exporter, Protocol):
         ...
 
 
+def require_images(images: Tensor | None, format_name: str) -> Tensor:
+    """Return the images that a format of integers is to be calibrated with.
+
+    Raises:
+        UserError: if there are none.
+    """
+    if images is None or len(images) == 0:
+        raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
+    return images
+
+
 @functools.cache
 def _exporters() -> Mapping[str, Exporter]:
     package = __name__.rpartition(".")[0]

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import torch_compat
-from nas.errors import NasError
+from nas.errors import NasError, first_line
 from nas.export.folder import write_folder
 from nas.export.formats import ModelFacts
-from nas.export.silence import silent
 from nas.export.usage import Snippet, python
-from nas.hardware.measure.convert import first_line
+from nas.silence import silent
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,20 +7,16 @@ metadata.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import re
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs
-from nas.errors import NasError
+from nas.errors import NasError, first_line
 from nas.export.formats import ModelFacts
 from nas.export.usage import CHANNELS_FIRST, Snippet, python
+from nas.silence import quiet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 
 OPSET = 20
 _OLDEST_OPSET = 18
-_LOGGERS = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "onnx_ir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +112,7 @@ def _to_proto(module: nn.Module, facts: ModelFacts) -> Any:
 
     example = torch.zeros(2, *facts.input_shape)
     try:
-        with _silence():
+        with quiet():
             program = torch.onnx.export(
                 with_plain_pools(module),
                 (example,),
@@ -168,21 +163,4 @@ def _forget_origin(proto: Any) -> None:
 def _root_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    sink = io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs
-from nas.errors import NasError, UserError
-from nas.export.formats import ModelFacts
+from nas.errors import NasError, first_line
+from nas.export.formats import ModelFacts, require_images
 from nas.export.onnx import OnnxExporter, onnx_snippet, open_session
-from nas.export.silence import silent
 from nas.export.usage import Snippet
-from nas.hardware.measure.convert import first_line
+from nas.silence import silent
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -103,14 +102,13 @@ def quantised(
     """
     import onnx
 
-    if images is None or len(images) == 0:
-        raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
+    given = require_images(images, format_name)
     with tempfile.TemporaryDirectory() as scratch:
         source, made = Path(scratch) / "fp32.onnx", Path(scratch) / "int8.onnx"
         OnnxExporter().export(module, source, facts)
         with silent():
             try:
-                _quantise(_prepared(source), made, images, symmetric=symmetric)
+                _quantise(_prepared(source), made, given, symmetric=symmetric)
             except Exception as error:  # the quantiser fails on graphs it does not know in many ways
                 raise NasError(f"{format_name}: the network cannot be quantised: {first_line(error)}") from error
         proto = onnx.load(made)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from nas.errors import NasError, UserError
 from nas.export.deployable import Deployable, from_run
 from nas.export.fold import checked_fold
-from nas.export.formats import Exporter, ModelFacts, Quantizing, exporter
+from nas.export.formats import Exporter, ModelFacts, Quantizing, exporter, require_images
 from nas.export.legality import check
 from nas.export.verification import Verification, record
 from nas.export.verify import judge, kernel_gap_db, verify
@@ -183,11 +183,7 @@ def _settle(unverified: Path, path: Path, *, passed: bool) -> Path:
 
 
 def _calibrated(chosen: Exporter, format_name: str, images: Tensor | None) -> Exporter:
-    if not isinstance(chosen, Quantizing):
-        return chosen
-    if images is None or len(images) == 0:
-        raise UserError(f"{format_name}: images of the training split are needed to calibrate it")
-    return chosen.calibrated(images)
+    return chosen.calibrated(require_images(images, format_name)) if isinstance(chosen, Quantizing) else chosen
 
 
 def _kernel_gap(chosen: Exporter, module: nn.Module, path: Path, images: Tensor) -> float | None:

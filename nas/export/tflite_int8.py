@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs
-from nas.errors import NasError, UserError
+from nas.errors import NasError, first_line
 from nas.export.flatbuffer import sealed
-from nas.export.formats import ModelFacts
-from nas.export.silence import silent
+from nas.export.formats import ModelFacts, require_images
 from nas.export.tflite import converted, open_interpreter
 from nas.export.usage import Snippet, python
-from nas.hardware.measure.convert import first_line
+from nas.silence import silent
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -55,9 +54,8 @@ class TfliteInt8Exporter:
             UserError: without calibration images.
             NasError: if the module cannot be converted or quantised.
         """
-        if self.calibration is None or len(self.calibration) == 0:
-            raise UserError("tflite-int8: images of the training split are needed to calibrate it")
-        model = quantised(converted(module, facts), self.calibration)
+        images = require_images(self.calibration, "tflite-int8")
+        model = quantised(converted(module, facts), images)
         runs.write_atomic(path, sealed(model, facts.metadata("NHWC")))
 
     def load(self, path: Path) -> Run:

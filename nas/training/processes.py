@@ -22,7 +22,7 @@ import torch
 import torch.distributed as dist
 
 from nas.blocks.user import BlockFile
-from nas.errors import NasError
+from nas.errors import NasError, first_line
 from nas.training.device import resolve
 from nas.training.group import Group
 
@@ -56,11 +56,11 @@ def helped(work: Work, processes: int, device: torch.device, *, blocks: Sequence
             with _joined(0, processes, device, folder) as group:
                 yield group
         except dist.DistError as error:
-            raise NasError(f"a training process ended before the others ({_first_line(error)})") from None
+            raise NasError(f"a training process ended before the others ({first_line(error)})") from None
         except RuntimeError as error:
             if "gloo" not in str(error):
                 raise
-            raise NasError(f"a training process ended before the others ({_first_line(error)})") from None
+            raise NasError(f"a training process ended before the others ({first_line(error)})") from None
 
 
 @contextmanager
@@ -130,7 +130,3 @@ def _joined(rank: int, processes: int, device: torch.device, folder: str) -> Ite
 
 def _device_of_rank(device: torch.device, rank: int) -> str:
     return f"cuda:{(device.index or 0) + rank}" if device.type == "cuda" else device.type
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]

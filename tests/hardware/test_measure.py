@@ -115,15 +115,3 @@ def test_a_bigger_network_measures_slower():
     small_ms = measure(small, (8, 16, 16), seconds=0.1).p10_ms
     large_ms = measure(large, (64, 64, 64), seconds=0.1).p10_ms
     assert 0 < small_ms < large_ms
-
-
-def test_native_libraries_are_kept_quiet(capfd):
-    import os
-
-    from nas.hardware.measure.convert import quiet_native
-
-    os.write(2, b"before ")
-    with quiet_native():
-        os.write(2, b"hidden ")
-    os.write(2, b"after")
-    assert capfd.readouterr().err == "before after"

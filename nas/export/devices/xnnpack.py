@@ -12,7 +12,7 @@ from typing import Any
 
 from nas.export.flatbuffer import read_graph
 from nas.export.legality import Legality, grouped
-from nas.export.silence import silent
+from nas.silence import silent
 
 
 @dataclass(frozen=True, slots=True)

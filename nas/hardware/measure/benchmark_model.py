@@ -7,7 +7,6 @@ Formats as documented in `tensorflow/lite/tools/benchmark/README.md` and printed
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from nas.errors import UserError
 from nas.hardware.measure.convert import to_tflite
 from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing
-from nas.hardware.measure.transport import Transport, device_name
+from nas.hardware.measure.transport import Transport, device_name, push_bytes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,11 +70,8 @@ class BenchmarkModel:
         Raises:
             MeasuringError: if it cannot be converted or run.
         """
-        model = f"{self.transport.folder}/model.tflite"
-        with tempfile.TemporaryDirectory() as here:
-            path = Path(here) / "model.tflite"
-            path.write_bytes(to_tflite(module, input_shape, self.settings.precision))
-            self.transport.push(path, model)
+        content = to_tflite(module, input_shape, self.settings.precision)
+        model = push_bytes(self.transport, content, "model.tflite")
         done = self.transport.run(self._command(model, seconds), seconds=_RUN_SECONDS)
         if done.code:
             raise MeasuringError(_why(done.output))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import logging
-import os
-import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.errors import UserError
+from nas.errors import UserError, first_line
 from nas.hardware.measure.engine import InputShape, MeasuringError
+from nas.silence import quiet, silent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,7 +64,7 @@ def to_tflite(module: nn.Module, input_shape: InputShape, precision: Precision =
         UserError: if the converter is not installed.
         MeasuringError: if it cannot convert the module.
     """
-    with quiet(), quiet_native():
+    with silent():
         try:
             import litert_torch
         except ImportError:
@@ -83,40 +78,6 @@ def to_tflite(module: nn.Module, input_shape: InputShape, precision: Precision =
                 return path.read_bytes() if precision != "int8" else _quantized_tflite(path, input_shape)
             except Exception as error:  # the converter runs the module's code and a compiler
                 raise MeasuringError(f"cannot be converted to TFLite: {first_line(error)}") from error
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
-
-
-@contextlib.contextmanager
-def quiet_native() -> Iterator[None]:
-    """Keep libraries written in C++ from writing to the terminal, which no Python stream can redirect."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as sink:  # noqa: PTH123  # a descriptor is what is needed
-        os.dup2(sink.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep converters from writing to the terminal."""
-    sink = io.StringIO()
-    before = logging.root.manager.disable
-    with warnings.catch_warnings(), contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.ERROR)
-        try:
-            yield
-        finally:
-            logging.disable(before)
 
 
 def _export_newer(module: nn.Module, example: tuple[Any, ...]) -> bytes:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.errors import UserError
-from nas.hardware.measure.convert import first_line, quiet, quiet_native, random_image, to_tflite
+from nas.errors import UserError, first_line
+from nas.hardware.measure.convert import random_image, to_tflite
 from nas.hardware.measure.cpu import cpu_name
 from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing, time_call
+from nas.silence import silent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +52,7 @@ def _interpreter(model: bytes, threads: int) -> Any:
     except ImportError:
         raise UserError("engine litert needs its runtime: pip install 'nas[litert]'") from None
     try:
-        with quiet(), quiet_native():
+        with silent():
             interpreter = Interpreter(model_content=model, num_threads=threads)
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.cost.kernels import Kernel
+from nas.errors import first_line
 from nas.hardware.fit_terms import TimedNetwork
-from nas.hardware.measure.convert import first_line, random_image
+from nas.hardware.measure.convert import random_image
 from nas.hardware.measure.engine import InputShape, MeasuringError
 from nas.hardware.measure.onnxruntime import session_options
 from nas.hardware.measure.timing import Timing, time_call

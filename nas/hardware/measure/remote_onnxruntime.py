@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from nas.hardware.measure import on_device
 from nas.hardware.measure.convert import to_onnx
 from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing, timing_of
-from nas.hardware.measure.transport import Transport, device_name, found_program
+from nas.hardware.measure.transport import Transport, device_name, found_program, push_bytes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,13 +67,9 @@ class RemoteOnnxRuntime:
         Raises:
             MeasuringError: if it cannot be run.
         """
-        folder = self.transport.folder
-        with tempfile.TemporaryDirectory() as here:
-            path = Path(here) / "model.onnx"
-            path.write_bytes(model)
-            self.transport.push(path, f"{folder}/model.onnx")
+        file = push_bytes(self.transport, model, "model.onnx")
         options = ["--threads", str(self.settings.threads or 1), "--seconds", f"{seconds:g}"]
-        command = [self.python, f"{folder}/on_device.py", f"{folder}/model.onnx", *options]
+        command = [self.python, f"{self.transport.folder}/on_device.py", file, *options]
         return read_timing(self.transport.run(command, seconds=_RUN_SECONDS).output)
 
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.hardware.measure.convert import to_onnx
 from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing, timing_of
-from nas.hardware.measure.transport import Transport, device_name, found_program
+from nas.hardware.measure.transport import Transport, device_name, found_program, push_bytes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,11 +70,8 @@ class TensorRT:
             MeasuringError: if it cannot be built or run.
         """
         folder = self.transport.folder
-        with tempfile.TemporaryDirectory() as here:
-            path = Path(here) / "model.onnx"
-            path.write_bytes(model)
-            self.transport.push(path, f"{folder}/model.onnx")
-        done = self.transport.run(self._command(seconds), seconds=_BUILD_SECONDS + seconds)
+        file = push_bytes(self.transport, model, "model.onnx")
+        done = self.transport.run(self._command(file, seconds), seconds=_BUILD_SECONDS + seconds)
         if done.code:
             raise MeasuringError(f"trtexec failed: {last_error(done.output)}")
         return read_timing(done.output, self._read(f"{folder}/times.json"), self._read(f"{folder}/profile.json"))
@@ -85,12 +80,12 @@ class TensorRT:
         done = self.transport.run(["cat", path], seconds=60)
         return "" if done.code else done.output
 
-    def _command(self, seconds: float) -> list[str]:
+    def _command(self, file: str, seconds: float) -> list[str]:
         folder = self.transport.folder
         precision = [f"--{self.settings.precision}"] if self.settings.precision != "fp32" else []
         return [
             self.program,
-            f"--onnx={folder}/model.onnx",
+            f"--onnx={file}",
             *precision,
             "--warmUp=200",
             f"--duration={max(1, round(seconds))}",

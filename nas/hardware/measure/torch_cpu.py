@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nas.hardware.measure.convert import first_line, random_image
+from nas.errors import first_line
+from nas.hardware.measure.convert import random_image
 from nas.hardware.measure.cpu import cpu_name
 from nas.hardware.measure.engine import InputShape, MeasuringError, Settings
 from nas.hardware.measure.timing import Timing, time_call

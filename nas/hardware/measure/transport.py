@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,16 @@ def found_program(transport: Transport, candidates: Sequence[str], missing: str)
         if transport.run(["sh", "-c", f"command -v {shlex.quote(candidate)}"], seconds=20).code == 0:
             return candidate
     raise UserError(f"{transport.place}: {missing}")
+
+
+def push_bytes(transport: Transport, content: bytes, name: str) -> str:
+    """Write a file called `name` into the folder on the device; return its path there."""
+    target = f"{transport.folder}/{name}"
+    with tempfile.TemporaryDirectory() as here:
+        path = Path(here) / name
+        path.write_bytes(content)
+        transport.push(path, target)
+    return target
 
 
 def device_name(transport: Transport) -> str:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import logging
 import os
+import warnings
 from collections.abc import Iterator
 
-from nas.hardware.measure.convert import quiet
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop what Python code prints, warns of and logs."""
+    sink = io.StringIO()
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Drop what Python code prints and logs, and what compiled code writes to standard output and error."""
+    """Drop that, and what compiled code writes to standard output and error."""
     with quiet(), _nowhere():
         yield
 
