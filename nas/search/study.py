@@ -182,6 +182,8 @@ class Study:
             if proposed is not None:
                 return proposed
         if self._accepted < 0:
+            if self._task.cheapest is not None:
+                self._tightest.note(self._task.cheapest)
             raise InfeasibleError(self._tightest.message(self._next))
         return None
 

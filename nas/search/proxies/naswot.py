@@ -11,6 +11,7 @@ from nas.search.proxies.contract import ProxyBatch, finite
 
 # Every activation that is close to zero on one side: where it passes counts as on.
 SWITCHES = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU, nn.LeakyReLU)
+_EXACT = 2**24  # whole numbers up to here are exact in single precision
 
 
 def naswot(network: nn.Module, batch: ProxyBatch) -> float:
@@ -19,8 +20,12 @@ def naswot(network: nn.Module, batch: ProxyBatch) -> float:
     kernel = torch.zeros(count, count, dtype=torch.float64)
 
     def note(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        on = (output > 0).flatten(1).double()
-        kernel.add_((on @ on.T + (1 - on) @ (1 - on).T).cpu())
+        passes = (output > 0).flatten(1)
+        units = passes.shape[1]
+        on = passes.to(torch.float32 if units <= _EXACT else torch.float64)
+        both, each = (on @ on.T).double(), passes.sum(1, dtype=torch.float64)
+        # On in both or off in both: all, less those on in either, and those on in both were taken off twice.
+        kernel.add_((units - each[:, None] - each[None, :] + 2 * both).cpu())
 
     handles = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, SWITCHES)]
     try:

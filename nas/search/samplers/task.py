@@ -13,6 +13,7 @@ import numpy as np
 from nas.search.objective import Constraints, Metrics, feasible
 from nas.search.samplers.encoding import Array, Encoding
 from nas.search.samplers.history import Memory
+from nas.search.samplers.shrink import Shrinker, cheapest, shrinker
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -106,10 +107,28 @@ class Task:
         return Point(params, asked, architecture, self._cost(architecture), self.encoding)
 
     def sample(self, rng: random.Random) -> Architecture:
-        """Draw an architecture that may be proposed, if that is known; it may break the limits."""
+        """Draw an architecture that may be proposed, if that is known.
+
+        It may break the limits; where hardly any would keep them, it is made to.
+        """
         if self.only is not None and self.only.members:
             return rng.choice(self.only.members)
-        return self.space.sample(rng)
+        drawn = self.space.sample(rng)
+        if self._shrinker is None:
+            return drawn
+        return self.space.decode(self._shrinker.shrink(self.space.encode(drawn), rng))
+
+    @cached_property
+    def cheapest(self) -> Metrics | None:
+        """What it takes to be nearest to the limits; None where nothing is limited, or all is listed."""
+        if self.only is not None or not self._constraints.limits:
+            return None
+        return cheapest(self.space, self.place, self._constraints).metrics
+
+    @cached_property
+    def _shrinker(self) -> Shrinker | None:
+        """What makes draws keep the limits, where hardly any would; what is listed cannot be changed."""
+        return None if self.only is not None else shrinker(self.space, self.place, self._constraints)
 
     def open(self, architecture: Architecture) -> bool:
         """Whether a proposal would be accepted: it was not made before, and keeps the limits."""
