@@ -10,6 +10,7 @@ from nas import schema
 from nas.report.facts import NetworkFacts, Role
 from nas.report.tables import networks_table, shortlist, to_text
 from nas.search.evaluators import kind_of
+from nas.search.limits_text import limits_text
 from nas.search.objective import feasible
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from nas.jobs.specialise import Transfer
     from nas.search.candidate import Candidate
     from nas.search.evaluators import Kind
-    from nas.search.objective import Constraints, Metrics
+    from nas.search.objective import Metrics
 
 
 def selection_text(path: Path, selection: Selection, *, written: bool) -> str:
@@ -37,11 +38,6 @@ def selection_text(path: Path, selection: Selection, *, written: bool) -> str:
     return "\n".join([*lines, *_next(path, selection, written=written)])
 
 
-def limits_text(constraints: Constraints) -> str:
-    """Say hard limits in words."""
-    return ", ".join(f"{name} <= {limit:g}" for name, limit in constraints.limits.items()) or "no limit"
-
-
 def selection_document(selection: Selection) -> dict[str, Any]:
     """Return what was decided as plain data."""
     return {
@@ -59,9 +55,10 @@ def selection_document(selection: Selection) -> dict[str, Any]:
 def transfer_text(made: Transfer) -> str:
     """Say what of a run is left on another target, and show the front there."""
     target, kept = made.config.target, len(made.candidates)
+    origin = " (derived)" if made.config.derived else ""
     lines = [
         f"source   {made.source}: {made.scored} candidates scored, {made.runnable} of them can run on {target}",
-        f"budget   {limits_text(made.config.constraints)}{' (derived)' if made.config.derived else ''}: {kept} keep it",
+        f"budget   {limits_text(made.config.constraints, origin)}: {kept} keep it",
     ]
     if made.favourite is None:
         return "\n".join(lines)

@@ -14,6 +14,7 @@ from nas.errors import NasError, Terminated, UserError
 from nas.runs import RunDirectory
 from nas.search import shared_data
 from nas.search.config import SearchConfig, Workers, config_document, read_config
+from nas.search.limits_text import limits_text, share_text
 from nas.search.standing import noted
 from nas.search.watch import Watch
 
@@ -210,10 +211,10 @@ def _described(error: OSError) -> str:
 
 def budget_text(config: SearchConfig) -> str:
     """Say the limits in words, with the share of the space that keeps them."""
-    limits = ", ".join(f"{name} <= {value:g}" for name, value in config.constraints.limits.items())
     origin = " (derived: give --latency-ms for your own)" if config.derived else ""
-    share = "" if config.feasible_share is None else f"; {100 * config.feasible_share:.0f} % of the space is within it"
-    return limits + origin + share
+    share = config.feasible_share
+    told = "" if share is None else f"; {share_text(share)} of the space is within it"
+    return limits_text(config.constraints, origin) + told
 
 
 def plan_lines(config: SearchConfig) -> list[str]:

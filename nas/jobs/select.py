@@ -16,6 +16,7 @@ from nas import runs
 from nas.errors import UserError, unknown_name
 from nas.search.config import SearchConfig, read_config
 from nas.search.evaluators import Kind, kind_of
+from nas.search.limits_text import least_text, limits_text
 from nas.search.objective import RULES, Constraints, Metrics, feasible, front, select
 
 
@@ -192,8 +193,7 @@ def _measured(path: Path, config: SearchConfig) -> dict[str, float]:
 def _nothing(path: Path, scored: Sequence[Contender], constraints: Constraints) -> UserError:
     if not scored:
         return UserError(f"{path}: no candidate was scored yet, so there is nothing to select from")
-    limits = ", ".join(f"{name} <= {limit:g}" for name, limit in constraints.limits.items())
-    least = ", ".join(f"{n} {min(float(getattr(c.metrics, n)) for c in scored):.4g}" for n in constraints.limits)
+    limits, least = limits_text(constraints), least_text([c.metrics for c in scored], constraints)
     return UserError(
         f"{path}: none of the {len(scored)} scored networks keeps {limits}; the least of each: {least}; "
         "allow more, or search on with: nas specialise RUN --evaluations 100 and these limits"

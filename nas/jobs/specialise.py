@@ -22,6 +22,7 @@ from nas.resources import absolute_yaml
 from nas.runs import RunDirectory
 from nas.search.candidate import SAMPLED, Candidate
 from nas.search.config import SearchConfig, config_document, read_config
+from nas.search.limits_text import least_text, limits_text
 from nas.search.objective import Constraints, Metrics, feasible, front, select
 
 if TYPE_CHECKING:
@@ -239,10 +240,7 @@ def _require_something(
 
         Study(field.restriction.space, constraints, target.metrics, sampler_name="random", seeds=field.seeds).ask()
         return
-    limits = ", ".join(f"{name} <= {limit:g}" for name, limit in constraints.limits.items())
-    least = ", ".join(
-        f"{name} {min(float(getattr(c.metrics, name)) for c in costed):.4g}" for name in constraints.limits if costed
-    )
+    limits, least = limits_text(constraints), least_text([c.metrics for c in costed], constraints)
     seen = f"; the least of each: {least}" if least else ""
     raise UserError(
         f"{path}: none of its scored candidates that {target.profile.name} can run ({len(costed)}) keeps {limits}{seen}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.report.facts import NetworkFacts, RunFacts, best_baseline
 from nas.report.numbers import NOTHING, compact, duration, memory, milliseconds, percent, significant
+from nas.search.limits_text import share_text
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -59,13 +60,13 @@ def limits(run: RunFacts) -> str:
     budget = run.budget
     parts = []
     if budget.get("latency_ms") is not None:
-        parts.append(f"latency at most {milliseconds(budget['latency_ms'])}")
+        origin = " (derived from the target and the space)" if budget.get("derived") else ""
+        margin = f", less the margin of {percent(budget['margin'], 0)}" if budget.get("margin") else ""
+        parts.append(f"latency at most {milliseconds(budget['latency_ms'])}{margin}{origin}")
     parts += [f"{name} at most {write(budget[key])}" for key, name, write in _LIMITS if budget.get(key) is not None]
     said = ", ".join(parts) or "none"
     share = budget.get("feasible_share")
-    if budget.get("derived"):
-        said += " (derived from the target and the space)"
-    return said + (f"; {percent(share, 0)} of the search space fits" if share is not None else "")
+    return said + (f"; {share_text(share)} of the search space fits" if share is not None else "")
 
 
 def tiles(run: RunFacts) -> tuple[Tile, ...]:
@@ -167,8 +168,9 @@ def commands(run: RunFacts) -> Pairs:
             f"nas export {path} --format onnx",
             "write deployable files, each checked against the PyTorch model",
         ),
-        (f"nas search --resume {path}", "continue this search where it stopped"),
-        (f"nas search --target {target} --data FOLDER", "search for the same target with your own images"),
+        (f"nas select {path} --select latency", "another rule or budget; nothing is evaluated again"),
+        (f"nas specialise {path} --target TARGET", "the same scores for another device"),
+        (f"nas search --target {target} --data FOLDER", "search for the same target with other images"),
     )
 
 
@@ -218,7 +220,11 @@ def _against(value: float | None, other: float | None, rival: NetworkFacts | Non
 def _selection(run: RunFacts) -> str:
     rule = run.text("select").replace("_", " ").replace("per mac", "per MAC")
     slack = run.result.get("accuracy_slack")
-    return f"{rule}, within {percent(slack)} of the best accuracy" if rule and slack else rule
+    return (
+        f"{rule}, within {100 * slack:g} {'point' if slack == 0.01 else 'points'} of the best accuracy"
+        if rule and slack
+        else rule
+    )
 
 
 def _verification(entry: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas.search.limits_text import amounts_text, limits_text
 from nas.search.objective import Constraints, Metrics
 
 
@@ -21,13 +22,8 @@ class Tightest:
 
     def message(self, tries: int) -> str:
         """Say that nothing keeps the limits, and what was the nearest."""
-        limits, margin = self._constraints.limits, self._constraints.margin
-        kept = f" (less the margin of {margin:.0%})" if margin else ""
-        wanted = ", ".join(
-            f"{name} <= {limit:g}{kept if name == 'latency_ms' else ''}" for name, limit in limits.items()
-        )
-        seen = ", ".join(f"{name} {self._seen[name]:.4g}" for name in limits if name in self._seen)
         return (
-            f"no architecture of the space {self._space!r} within {wanted} was found in {tries} tries; "
-            f"the tightest seen: {seen}; allow more, or take a smaller space or a lower resolution"
+            f"no architecture of the space {self._space!r} within {limits_text(self._constraints)} was found in "
+            f"{tries} tries; the tightest seen: {amounts_text(self._seen)}; allow more, or take a smaller space or a "
+            "lower resolution"
         )

@@ -88,7 +88,7 @@ def test_page_and_markdown_say_the_same(tmp_path):
         "accuracy per GMAC (points)",
         "Latencies are estimates of a model fitted to published measurements of this device.",
         "JetPack 6.0",
-        "nas search --resume",
+        "nas specialise",
         "onnx computes what PyTorch computes",
     ]
     for said in shared:

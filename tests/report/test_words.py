@@ -65,8 +65,25 @@ def test_the_budget_says_where_it_comes_from():
     run = make_run()
     run.result["budget"]["params"] = 500_000
     assert words.limits(facts(run)) == (
-        "latency at most 1.20 ms, parameters at most 500 k (derived from the target and the space); "
+        "latency at most 1.20 ms (derived from the target and the space), parameters at most 500 k; "
         "41 % of the search space fits"
+    )
+
+
+def test_a_budget_that_hardly_anything_keeps_is_not_said_to_be_kept_by_nothing():
+    run = make_run()
+    run.result["budget"] |= {"feasible_share": 0.0, "margin": 0.1}
+    assert words.limits(facts(run)) == (
+        "latency at most 1.20 ms, less the margin of 10 % (derived from the target and the space); "
+        "under 1 % of the search space fits"
+    )
+
+
+def test_the_slack_of_the_rule_is_in_points():
+    run = make_run()
+    run.result |= {"select": "accuracy_per_mac", "accuracy_slack": 0.005}
+    assert dict(words.course(facts(run)))["winner chosen by"] == (
+        "accuracy per MAC, within 0.5 points of the best accuracy"
     )
 
 

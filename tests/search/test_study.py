@@ -124,7 +124,7 @@ def test_seeds_come_first_and_stay_parents(run_dir):
 def test_nothing_feasible_names_the_tightest_seen():
     study = make(constraints=Constraints(latency_ms=0.1, macs=5))
     with pytest.raises(
-        InfeasibleError, match=r"latency_ms <= 0.1, macs <= 5 .* tightest seen: latency_ms 0.209, macs 9000"
+        InfeasibleError, match=r"latency_ms <= 0.1, macs <= 5 .* tightest seen: latency_ms 0.209, macs 9,000"
     ):
         study.ask()
     assert study.counts.infeasible + study.counts.duplicates <= MAX_TRIES + 1
