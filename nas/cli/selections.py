@@ -60,6 +60,8 @@ def transfer_text(made: Transfer) -> str:
         f"source   {made.source}: {made.scored} candidates scored, {made.runnable} of them can run on {target}",
         f"budget   {limits_text(made.config.constraints, origin)}: {kept} keep it",
     ]
+    if made.more:
+        lines.append(f"search   {made.more} more are to be scored (--evaluations)")
     if made.favourite is None:
         return "\n".join(lines)
     rows = [_facts(_called(c), c.digest, c.metrics, "front") for c in made.front]

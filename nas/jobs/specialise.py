@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
 
+_ENOUGH_LEFT = 1 / 3  # of the scored candidates
+_MOST_MORE = 100
+_MORE_S = 60.0  # for scoring them, as far as those before tell
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -41,13 +46,14 @@ class Order:
         target: name or path of a hardware profile; None stays with the run's.
         limits: hard limits by the name of their metric. Latency is else that of the run, or derived anew for another
             target; other limits stay.
-        evaluations: how many more candidates to score.
+        evaluations: how many more candidates to score; None scores about as many as were lost, in about a minute, where
+            less than a third is left.
         formats: what to export to; None takes the run's.
     """
 
     target: str | None = None
     limits: Mapping[str, Any] | None = None
-    evaluations: int = 0
+    evaluations: int | None = 0
     formats: tuple[str, ...] | None = None
 
 
@@ -61,6 +67,7 @@ class Transfer:
         scored: how many the source has scored.
         runnable: how many of them the target can run.
         candidates: those within the budget as well, with their costs on the target.
+        more: how many will be scored beside them.
         field: where the search would go on.
         noted: what the source's sampler noted of each candidate, by number: NSGA-II lets only such be parents.
     """
@@ -70,6 +77,7 @@ class Transfer:
     scored: int
     runnable: int
     candidates: tuple[Candidate, ...]
+    more: int
     field: Field
     noted: Mapping[int, Mapping[str, Any]]
 
@@ -113,11 +121,12 @@ def transfer(path: Path, order: Order) -> Transfer:
     seeds = {known.digest: f"seed:{name}" for name, known in field.seeds}
     costed = [_costed(record, architecture, target, seeds) for record, architecture in able]
     within = tuple(c for c in costed if feasible(c.metrics, planned.constraints))
-    _require_something(path, planned.constraints, costed, within, order, target, field)
-    effort = replace(planned.effort, evaluations=len(within) + order.evaluations)
+    more = _more(scored, len(within)) if order.evaluations is None else order.evaluations
+    _require_something(path, planned.constraints, costed, within, more, target, field)
+    effort = replace(planned.effort, evaluations=len(within) + more)
     planned = replace(planned, effort=effort, specialised_from=str(path.absolute()))
     noted = {record["number"]: (record.get("search") or {}).get("attrs") or {} for record in scored}
-    return Transfer(path, planned, len(scored), len(able), within, field, noted)
+    return Transfer(path, planned, len(scored), len(able), within, more, field, noted)
 
 
 def specialise(made: Transfer, name: str | None, watch: Watch) -> Outcome:
@@ -146,6 +155,14 @@ def specialise(made: Transfer, name: str | None, watch: Watch) -> Outcome:
         run.write_text(runs.CANDIDATES, "".join(lines))
         run.write_yaml(runs.CONFIG, config_document(made.config))  # last: with it the folder is a run
     return resume(folder / run.path.name, watch)
+
+
+def _more(scored: Sequence[Mapping[str, Any]], kept: int) -> int:
+    """Return how many candidates make up for those that the target cannot run or the budget does not allow."""
+    if kept >= _ENOUGH_LEFT * len(scored):
+        return 0
+    pace_s = statistics.median(float(record["seconds"]) for record in scored)
+    return max(1, min(_MOST_MORE, len(scored) - kept, int(_MORE_S / max(pace_s, 1e-3))))
 
 
 def _as_it_came(path: Path) -> SearchConfig:
@@ -228,14 +245,14 @@ def _require_something(
     constraints: Constraints,
     costed: Sequence[Candidate],
     within: Sequence[Candidate],
-    order: Order,
+    more: int,
     target: Target,
     field: Field,
 ) -> None:
     """Refuse a budget that nothing keeps, before any work."""
     if within:
         return
-    if order.evaluations:
+    if more:
         from nas.search.study import Study
 
         Study(field.restriction.space, constraints, target.metrics, sampler_name="random", seeds=field.seeds).ask()

@@ -128,6 +128,14 @@ def test_more_candidates_are_searched_on_the_new_target(run: Path) -> None:
     assert all(field.contains(Architecture.from_dict(c["architecture"])) for c in new)
 
 
+def test_what_is_lost_is_made_up_for(run: Path) -> None:
+    kept = len(transfer(run, CORAL).candidates)
+    made = transfer(run, replace(CORAL, evaluations=None))
+    assert kept < made.scored / 3
+    assert made.more == made.config.effort.evaluations - kept == made.scored - kept
+    assert transfer(run, Order(evaluations=None)).more == 0  # all are left
+
+
 def test_known_designs_that_fit_only_the_new_target_are_proposed_first(run: Path) -> None:
     lines = [c for c in candidates(run) if not c["source"].startswith("seed:")]
     (run / runs.CANDIDATES).write_text("".join(json.dumps(c) + "\n" for c in lines))

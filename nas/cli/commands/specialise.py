@@ -20,7 +20,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("path", metavar="RUN", help="a run with scored candidates, finished or not; it stays as it is")
     parser.add_argument("--target", metavar="NAME", help="hardware profile: a name or a YAML file (default: the run's)")
-    parser.add_argument("--evaluations", type=whole, metavar="N", help="score N more candidates (default: none)")
+    parser.add_argument(
+        "--evaluations",
+        type=whole,
+        metavar="N",
+        help="score N more candidates (default: none, or where less than a third is left about as many as were lost)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the front on the target, and do nothing more")
     budget = parser.add_argument_group("budget (hard limits; by default the run's)")
     budget.add_argument("--latency-ms", type=positive, metavar="MS", help="default for another target: derived from it")
@@ -44,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     order = Order(
         target=arguments.target,
         limits={name: limit for name, limit in limits.items() if limit is not None},
-        evaluations=arguments.evaluations or 0,
+        evaluations=arguments.evaluations,
         formats=arguments.format,
     )
     made = transfer(path, order)
