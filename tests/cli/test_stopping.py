@@ -31,6 +31,7 @@ def command(tmp_path: Path) -> list[str]:
     (tmp_path / "toy.yaml").write_text(SPACE)
     flags = ["--data", str(tmp_path / "noise.npz"), "--space", str(tmp_path / "toy.yaml"), "--latency-ms", "10"]
     effort = ["--supernet-epochs", "12", "--evaluations", "12", "--finalists", "1", "--finalist-epochs", "12"]
+    effort += ["--final-seeds", "1"]
     where = ["--runs-dir", str(tmp_path / "runs"), "--name", "run"]
     return [sys.executable, "-m", "nas", "search", "--target", "jetson-orin", *flags, *effort, *where]
 

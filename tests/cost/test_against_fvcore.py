@@ -54,6 +54,6 @@ def test_sampled_architectures() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("space", "count"), [("tiny-hybrid", 150), ("mobile-hybrid", 60)])
+@pytest.mark.parametrize(("space", "count"), [("tiny-hybrid", 150), ("mobile-hybrid", 30)])
 def test_many_sampled_architectures(space: str, count: int) -> None:
     check_sampled(space, count)

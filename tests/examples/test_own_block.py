@@ -25,6 +25,7 @@ from nas.search.supernets import own_blocks, supernet_key
 from nas.space.space import SearchSpace, load_space
 from nas.training.recipe import Recipe
 from tests.cost.fvcore_counts import fvcore_macs
+from tests.small_run import write_colours
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_block"
@@ -91,24 +92,41 @@ def nas(*arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("address", ["inline", "local"])
-def test_a_search_with_it_needs_the_flag_once(address: str, tmp_path: Path) -> None:
+@pytest.fixture
+def searched(tmp_path: Path) -> Path:
+    """A folder with the example's files and a few images."""
     for name in ("my_blocks.py", "my_space.yaml"):
         shutil.copy(EXAMPLE / name, tmp_path)
-    flags = ["--blocks", "my_blocks.py", "--space", "./my_space.yaml", "--smoke", "--ray-address", address]
-    found = nas("search", "--target", "jetson-orin", *flags, "--workers", "1", folder=tmp_path)
+    write_colours(tmp_path)
+    return tmp_path
+
+
+def search(folder: Path, address: str) -> Path:
+    """Search with the example's space, as its README does but on few images; return the run."""
+    flags = ["--blocks", "my_blocks.py", "--space", "./my_space.yaml", "--smoke", "--data", "colours.npz"]
+    where = ["--final-seeds", "1", "--ray-address", address, "--workers", "1"]
+    found = nas("search", "--target", "jetson-orin", *flags, *where, folder=folder)
     assert "failed" not in found
-    (run,) = (tmp_path / "runs").glob("jetson*")
-    records = (run / "candidates.jsonl").read_text()
-    assert KIND in records
+    (run,) = (folder / "runs").glob("jetson*")
+    assert KIND in (run / "candidates.jsonl").read_text()
+    return run
+
+
+@pytest.mark.slow
+def test_rays_workers_need_no_file(searched: Path) -> None:
+    search(searched, "local")
+
+
+@pytest.mark.slow
+def test_a_search_with_it_needs_the_flag_once(searched: Path) -> None:
+    run = search(searched, "inline")
     assert (run / "blocks.py").read_text() == (EXAMPLE / "my_blocks.py").read_text()
     assert yaml.safe_load((run / "config.yaml").read_text())["blocks"]
-    (tmp_path / "my_blocks.py").unlink()  # from here on the run's own copy counts
+    (searched / "my_blocks.py").unlink()  # from here on the run's own copy counts
     (run / "export" / "model.onnx").unlink()
-    assert "100.0 %" in nas("export", str(run), folder=tmp_path)  # of the images have the same class
+    assert "100.0 %" in nas("export", str(run), folder=searched)  # of the images have the same class
     assert (run / "export" / "model.onnx").is_file()
-    assert "finished already" in nas("search", "--resume", str(run), folder=tmp_path)
+    assert "finished already" in nas("search", "--resume", str(run), folder=searched)
     architecture = run / "winner" / "architecture.json"
-    assert "latency" in nas("predict", "--target", "host-cpu", "--architecture", str(architecture), folder=tmp_path)
-    assert "report.html" in nas("report", str(run), folder=tmp_path)
+    assert "latency" in nas("predict", "--target", "host-cpu", "--architecture", str(architecture), folder=searched)
+    assert "report.html" in nas("report", str(run), folder=searched)
