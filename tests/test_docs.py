@@ -96,10 +96,35 @@ def test_the_readme_names_every_space_and_every_part_of_the_code() -> None:
     assert {p.stem for p in parts if not re.search(rf"\b{p.stem}\b", tree)} == set()
 
 
+def anchors(text: str) -> set[str]:
+    """Return what links to the headings of a page end in."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere() -> None:
     for name, text in PAGES.items():
-        for link in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (ROOT / name).parent.joinpath(link).exists(), f"{name}: {link}"
+        for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            target = (ROOT / name).parent.joinpath(link).resolve() if link else ROOT / name
+            assert target.exists(), f"{name}: {link}"
+            if anchor:
+                assert anchor in anchors(target.read_text(encoding="utf-8")), f"{name}: {link}#{anchor}"
+
+
+def test_what_pages_tell_to_run_exists() -> None:
+    for name, text in PAGES.items():
+        for module in re.findall(r"python -m ((?:benchmarks|tools|tests)\.[\w.]*\w)", text):
+            # A tool of an old experiment may have gone, if the log says so.
+            gone = f"`{module.replace('.', '/')}.py`) has gone" in text
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists() or gone, f"{name}: {module}"
+
+
+def test_entries_of_the_log_look_alike() -> None:
+    lines = PAGES["docs/log.md"].splitlines()
+    for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+        if line.startswith("## "):
+            assert re.fullmatch(r"## 20\d\d-\d\d-\d\d \S.*", line), line
+            assert before == after == "", line
 
 
 def test_the_version_is_one() -> None:
