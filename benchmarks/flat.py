@@ -61,15 +61,6 @@ class FlatSpace:
         """Answer the questions that were not asked with their first choice."""
         return {name: values[0] for name, values in self.parameters.items()} | point.to_dict()
 
-    def mutate(self, point: Point, rng: random.Random, rate: float = 0.1) -> Point:
-        """Answer some questions anew."""
-        params = self.encode(point)
-        forced = rng.choice([name for name, _ in point.answers])
-        for name, values in self.parameters.items():
-            if name == forced or rng.random() < rate:
-                params[name] = rng.choice(values)
-        return self.decode(params)
-
     def crossover(self, first: Point, second: Point, rng: random.Random) -> Point:
         """Take each answer from one of two parents."""
         a, b = self.encode(first), self.encode(second)

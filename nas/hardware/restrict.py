@@ -18,9 +18,3 @@ def max_params(profile: HardwareProfile) -> int | None:
     """Return how many weights stay on the chip; None where the target has no such limit."""
     limit = profile.limits.on_chip_bytes
     return None if limit is None else int(limit // profile.bytes_per_element)
-
-
-def fits_on_chip(profile: HardwareProfile, params: int) -> bool:
-    """Say whether `params` weights stay on the chip; true where the target has no such limit."""
-    limit = max_params(profile)
-    return limit is None or params <= limit

@@ -19,7 +19,6 @@ from typing import Any
 from nas.errors import nearest
 from nas.schema import Problems, describe
 
-Scalar = int | float | str | bool
 Choices = Any
 """A scalar, a list of scalars and ranges, or a range; `expand` checks it."""
 

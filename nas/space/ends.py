@@ -21,9 +21,6 @@ HeadKind = Literal["conv_pool", "pool_conv", "pool_conv_norm", "pool", "conv_poo
 
 MAX_PATCH_SIZE = 64
 
-STEM_MODULES = frozenset({"conv_stem", "bn1", "norm_stem", "tokens"})
-"""What the modules of a stem may be called."""
-
 _WITHOUT_CONV = ("pool", "pool_norm", "token_norm")
 
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 Params = dict[str, Any]
 
-MAX_TRIES = 200
-
 
 @dataclass(frozen=True)
 class SearchSpace:
@@ -187,24 +185,6 @@ class SearchSpace:
         """
         return self._compose(lambda _, values: greatest(values, rng))
 
-    def mutate(self, architecture: Architecture, rng: random.Random, rate: float = 0.1) -> Architecture:
-        """Return a neighbour: each question that shaped the architecture is answered anew with chance `rate`.
-
-        At least one answer changes; after `MAX_TRIES` draws without a different architecture, a random one is drawn.
-        """
-        start = self.encode(architecture)
-        asked = self._asked(start)
-        for _ in range(MAX_TRIES if asked else 0):
-            changed = dict(start)
-            forced = rng.choice(asked)
-            for name in self.parameters:
-                if name == forced or rng.random() < rate:
-                    changed[name] = rng.choice(self.parameters[name])
-            child = self.decode(changed)
-            if child != architecture:
-                return child
-        return self.sample(rng)
-
     def crossover(self, first: Architecture, second: Architecture, rng: random.Random) -> Architecture:
         """Return a child that takes each part (stem, stage, head) from one of two parents."""
         a, b = self.encode(first), self.encode(second)
@@ -218,19 +198,6 @@ class SearchSpace:
         What a seed may say stands in `nas.space.seeds`.
         """
         return tuple((name, self._compose(seed_pick(given))) for name, given in self.seed_documents.items())
-
-    def _asked(self, params: Mapping[str, Any]) -> list[str]:
-        """Return the open questions that shape the architecture of `params`."""
-        asked: dict[str, None] = {}
-
-        def pick(name: str, values: Values) -> Any:
-            if len(values) == 1:
-                return values[0]
-            asked[name] = None
-            return params[name]
-
-        self._compose(pick)
-        return list(asked)
 
     def _compose(self, answer: Pick) -> Architecture:
         answers: Params = {}

@@ -126,13 +126,10 @@ def test_the_same_seed_draws_the_same(name: str) -> None:
 
 
 @SPACES
-def test_neighbours_and_children_are_members(name: str) -> None:
+def test_children_are_members(name: str) -> None:
     space, rng = load_space(name), random.Random(1)
     parents = sampled(space, 6)
     for first, second in zip(parents, parents[1:], strict=False):
-        neighbour = space.mutate(first, rng, 0.1)
-        assert neighbour != first
-        assert space.contains(neighbour)
         assert space.contains(space.crossover(first, second, rng))
 
 

@@ -11,7 +11,7 @@ from nas.cost.cost import CostModel, architecture_parts, trace_part
 from nas.errors import UserError
 from nas.hardware.bounds import fewest_params
 from nas.hardware.profile import HardwareProfile, load_profile, profile_names
-from nas.hardware.restrict import fits_on_chip, max_params, unsupported_ops
+from nas.hardware.restrict import max_params, unsupported_ops
 from nas.hardware.space import Restriction, restrict
 from nas.space.document import SpaceDocument, space_names
 from nas.space.space import SearchSpace, load_space, space_from_document
@@ -107,7 +107,7 @@ def test_choices_that_cannot_fit_on_the_chip_are_removed_with_the_reason() -> No
         "stage 0: out_chs 64",
     ]
     assert "10,000 fit on the chip" in restriction.removed[0]
-    assert fits_on_chip(profile, CostModel().cost(restriction.space.smallest()).params)
+    assert CostModel().cost(restriction.space.smallest()).params <= 10_000
 
 
 @pytest.mark.parametrize("name", space_names())

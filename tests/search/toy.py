@@ -64,14 +64,6 @@ class ToySpace:
             params[f"l{i}.width"], params[f"l{i}.kernel"] = width, kernel
         return params
 
-    def mutate(self, architecture, rng, rate=0.1):
-        params = self.encode(architecture)
-        forced = rng.choice(sorted(params))
-        for name, values in self.parameters.items():
-            if name == forced or rng.random() < rate:
-                params[name] = rng.choice(values)
-        return self.decode(params)
-
     def crossover(self, first, second, rng):
         a, b = self.encode(first), self.encode(second)
         return self.decode({name: rng.choice((a[name], b[name])) for name in a})

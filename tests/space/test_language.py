@@ -101,16 +101,10 @@ def test_encodings_are_flat_and_complete(name: str) -> None:
 
 
 @each
-def test_children_stay_inside_and_a_walk_sees_everything(name: str) -> None:
+def test_children_stay_inside_and_samples_are_everything(name: str) -> None:
     small, rng = SMALL[name], random.Random(0)
     points = every_point(small)
-    at, seen = small.sample(rng), set()
-    for _ in range(60 * len(points)):
-        at = small.mutate(at, rng)
-        seen.add(at)
-        if len(seen) == len(points):
-            break
-    assert seen == points
+    assert {small.sample(rng) for _ in range(60 * len(points))} == points
     parents = sorted(points, key=lambda a: a.digest)
     assert all(small.crossover(rng.choice(parents), rng.choice(parents), rng) in points for _ in range(300))
 

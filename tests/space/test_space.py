@@ -43,13 +43,10 @@ def test_encoding_round_trip(space: SearchSpace) -> None:
         assert space.decode(params) == architecture
 
 
-def test_neighbours_stay_inside(space: SearchSpace) -> None:
+def test_children_stay_inside(space: SearchSpace) -> None:
     rng = random.Random(0)
     for _ in range(50):
         first, second = space.sample(rng), space.sample(rng)
-        mutant = space.mutate(first, rng)
-        assert mutant != first
-        assert space.contains(mutant)
         assert space.contains(space.crossover(first, second, rng))
 
 

@@ -18,7 +18,6 @@ CONNECT_SECONDS = 10
 COPY_SECONDS = 120.0
 _SSH = re.compile(r"ssh://(?:(?P<user>[\w.-]+)@)?(?P<host>[\w][\w.-]*)(?::(?P<port>\d{1,5}))?/?")
 _ADB = re.compile(r"adb://(?P<serial>[\w.:-]*)/?")
-_NOT_FOUND = 127
 
 
 @dataclass(frozen=True, slots=True)
