@@ -28,8 +28,10 @@ def blocks(text: str) -> list[str]:
 
 
 def nas_commands(text: str) -> list[str]:
-    """Return every ``nas ...`` command of a page's blocks, without comments."""
-    lines = (line.split("  #")[0] for block in blocks(text) for line in block.splitlines())
+    """Return every ``nas ...`` command of a page's blocks, fenced or indented, without comments and omissions."""
+    indented = (line.strip() for line in text.splitlines() if line.startswith("    nas "))
+    listed = (line for block in blocks(text) for line in block.splitlines())
+    lines = (line.split("  #")[0] for line in (*listed, *indented) if "nas search ..." not in line)
     parts = (part.strip() for line in lines for part in line.split("&&"))
     return [re.sub(r"^\S*/nas ", "nas ", part) for part in parts if re.match(r"(\S*/)?nas ", part)]
 
@@ -44,11 +46,16 @@ def test_the_readme_opens_with_two_commands() -> None:
     assert all(" pip install " in c or "/pip install " in c for c in (install, test))
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/cli.md"])
+def test_commands_of_pages_are_found() -> None:
+    assert len(nas_commands(README)) >= 10
+    assert {"docs/cli.md", "docs/export.md", "docs/profiling.md"} <= {
+        n for n, text in PAGES.items() if nas_commands(text)
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_a_page_is_legal(name: str) -> None:
-    found = nas_commands(PAGES[name])
-    assert len(found) >= 10
-    for command in found:
+    for command in nas_commands(PAGES[name]):
         text = re.sub(r"  +.*", "", command)  # examples of the help end in a remark
         assert build_parser().parse_args(shlex.split(text)[1:]).run is not None
 
