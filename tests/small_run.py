@@ -24,6 +24,25 @@ seeds:
   plain: {kind: [mbconv], act: relu, head.kind: pool}
 """
 
+PLAIN_SPACE = """# A space for tests.
+name: toy
+description: a few hundred networks
+resolution: 16
+stem: {out_chs: 8}
+stages:
+  - {depth: [1, 2], out_chs: [8, 16], stride: 2, blocks: [{kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2]}]}
+heads: [{kind: pool}]
+"""
+
+
+def noise_flags(folder: Path) -> list[str]:
+    """Write 300 random pictures and `PLAIN_SPACE`; return the flags of ``nas search`` that name them, and a target."""
+    images = np.random.default_rng(0).integers(0, 255, (300, 16, 16, 3), dtype=np.uint8)
+    np.savez(folder / "noise.npz", images=images, labels=np.arange(300) % 3)
+    (folder / "toy.yaml").write_text(PLAIN_SPACE)
+    where = ["--data", str(folder / "noise.npz"), "--space", str(folder / "toy.yaml")]
+    return ["--target", "jetson-orin", *where, "--latency-ms", "10"]
+
 
 def write_colours(folder: Path, *, noise: int = 120, signal: int = 60) -> Path:
     """Write 96 pictures of three classes, each with its colour on noise, and return the file."""

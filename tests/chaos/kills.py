@@ -99,28 +99,13 @@ def kill_small_searches(folder: Path, kills: int, seed: int, evaluations: int = 
     return tally
 
 
-SPACE = """# A space for tests.
-name: toy
-description: a few hundred networks
-resolution: 16
-stem: {out_chs: 8}
-stages:
-  - {depth: [1, 2], out_chs: [8, 16], stride: 2, blocks: [{kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2]}]}
-heads: [{kind: pool}]
-"""
-
-
 def whole_search(folder: Path, *more: str) -> list[str]:
     """Return a command that searches small random images from supernet to report, but for --runs-dir."""
-    import numpy as np
+    from tests.small_run import noise_flags
 
-    images = np.random.default_rng(0).integers(0, 255, (300, 16, 16, 3), dtype=np.uint8)
-    np.savez(folder / "noise.npz", images=images, labels=np.arange(300) % 3)
-    (folder / "toy.yaml").write_text(SPACE)
-    flags = ["--data", str(folder / "noise.npz"), "--space", str(folder / "toy.yaml"), "--latency-ms", "10"]
     effort = ["--supernet-epochs", "6", "--evaluations", "24", "--finalists", "2", "--finalist-epochs", "4"]
     where = [*(more or ("--ray-address", "inline")), "--name", "run", "--device", "cpu"]
-    return [sys.executable, "-m", "nas", "search", "--target", "jetson-orin", *flags, *effort, *where]
+    return [sys.executable, "-m", "nas", "search", *noise_flags(folder), *effort, *where]
 
 
 def kill_whole_searches(folder: Path, kills: int, seed: int, *more: str, say: Callable = print) -> Tally:

@@ -9,31 +9,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-SPACE = """# A space for tests.
-name: toy
-description: a few hundred networks
-resolution: 16
-stem: {out_chs: 8}
-stages:
-  - {depth: [1, 2], out_chs: [8, 16], stride: 2, blocks: [{kind: mbconv, kernel_size: [3, 5], exp_ratio: [1, 2]}]}
-heads: [{kind: pool}]
-"""
+from tests.small_run import noise_flags
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (300, 16, 16, 3), dtype=np.uint8)
-    np.savez(tmp_path / "noise.npz", images=images, labels=np.arange(300) % 3)
-    (tmp_path / "toy.yaml").write_text(SPACE)
-    flags = ["--data", str(tmp_path / "noise.npz"), "--space", str(tmp_path / "toy.yaml"), "--latency-ms", "10"]
     effort = ["--supernet-epochs", "12", "--evaluations", "12", "--finalists", "1", "--finalist-epochs", "12"]
     effort += ["--final-seeds", "1"]
     where = ["--runs-dir", str(tmp_path / "runs"), "--name", "run"]
-    return [sys.executable, "-m", "nas", "search", "--target", "jetson-orin", *flags, *effort, *where]
+    return [sys.executable, "-m", "nas", "search", *noise_flags(tmp_path), *effort, *where]
 
 
 def stopped(command: list[str], when: Callable[[], bool], how: signal.Signals) -> subprocess.CompletedProcess[str]:
