@@ -12,9 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from kills import Tally, kill_small_searches, kill_whole_searches  # noqa: E402
+from tests.chaos.kills import Tally, kill_small_searches, kill_whole_searches
 
 
 def main() -> int:

@@ -1,11 +1,6 @@
 """Searches that are killed at random moments lose nothing; `make chaos` does it a hundred times."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from kills import kill_small_searches  # noqa: E402
+from tests.chaos.kills import kill_small_searches
 
 
 def test_killed_drivers_lose_nothing(tmp_path):
