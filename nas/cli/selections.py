@@ -28,7 +28,8 @@ def selection_text(path: Path, selection: Selection, *, written: bool) -> str:
     table = to_text(networks_table(rows, ranked=ranked))
     winner, slack = selection.winner, 100 * selection.accuracy_slack
     lines = [table, "", _COMPARED if selection.trained else _untrained(selection.evaluator), ""]
-    lines.append(f"rule     {selection.select}, slack {slack:g} points; {limits_text(selection.constraints)}")
+    points = "point" if slack == 1 else "points"
+    lines.append(f"rule     {selection.select}, slack {slack:g} {points}; {limits_text(selection.constraints)}")
     same = "; as before" if selection.former == winner.digest else ""
     lines.append(f"winner   {winner.name}{same}")
     if selection.unscored:
@@ -58,10 +59,10 @@ def transfer_text(made: Transfer) -> str:
     origin = " (derived)" if made.config.derived else ""
     lines = [
         f"source   {made.source}: {made.scored} candidates scored, {made.runnable} of them can run on {target}",
-        f"budget   {limits_text(made.config.constraints, origin)}: {kept} keep it",
+        f"budget   {limits_text(made.config.constraints, origin)}: {kept} within it",
     ]
     if made.more:
-        lines.append(f"search   {made.more} more are to be scored (--evaluations)")
+        lines.append(f"search   up to {made.more} more are scored next (--evaluations)")
     if made.favourite is None:
         return "\n".join(lines)
     rows = [_facts(_called(c), c.digest, c.metrics, "front") for c in made.front]

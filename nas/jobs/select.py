@@ -160,7 +160,7 @@ def _finalists(result: Mapping[str, Any], measured_ms: Mapping[str, float]) -> l
 def _candidates(records: Sequence[Mapping[str, Any]]) -> list[Contender]:
     return [
         Contender(
-            name=f"candidate-{record['number']}",
+            name=_called(record),
             digest=record["digest"],
             metrics=_metrics(record["metrics"]),
             test_accuracy=None,
@@ -170,6 +170,12 @@ def _candidates(records: Sequence[Mapping[str, Any]]) -> list[Contender]:
         for record in records
         if record["state"] == "complete"
     ]
+
+
+def _called(record: Mapping[str, Any]) -> str:
+    """Return a known design's own name, else its number."""
+    kind, _, name = record["source"].partition(":")
+    return name if kind == "seed" else f"candidate-{record['number']}"
 
 
 def _front(contenders: Sequence[Contender]) -> list[Contender]:
@@ -194,7 +200,8 @@ def _nothing(path: Path, scored: Sequence[Contender], constraints: Constraints) 
     if not scored:
         return UserError(f"{path}: no candidate was scored yet, so there is nothing to select from")
     limits, least = limits_text(constraints), least_text([c.metrics for c in scored], constraints)
+    flags = " ".join(f"--{name.replace('_', '-')} {limit:.9g}" for name, limit in constraints.limits.items())
     return UserError(
-        f"{path}: none of the {len(scored)} scored networks keeps {limits}; the least of each: {least}; "
-        "allow more, or search on with: nas specialise RUN --evaluations 100 and these limits"
+        f"{path}: none of the {len({c.digest for c in scored})} scored networks keeps {limits}; "
+        f"the least of each: {least}; allow more, or search on with: nas specialise {path} {flags}"
     )

@@ -23,6 +23,7 @@ from nas.resources import absolute_yaml
 from nas.runs import RunDirectory
 from nas.search.candidate import SAMPLED, Candidate
 from nas.search.config import SearchConfig, config_document, read_config
+from nas.search.evaluators import kind_of
 from nas.search.limits_text import least_text, limits_text
 from nas.search.objective import Constraints, Metrics, feasible, front, select
 
@@ -267,6 +268,8 @@ def _require_something(
 
 def _tell_of_supernet(made: Transfer, watch: Watch) -> None:
     """Say it where the shared weights are gone: training them anew takes the longest part of a search."""
+    if not kind_of(made.config.evaluator).needs_supernet:
+        return
     from nas.data import load_data
     from nas.search.supernets import stored_supernet
 

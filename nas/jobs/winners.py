@@ -132,6 +132,7 @@ def _document(result: dict[str, Any], selection: Selection, config: SearchConfig
     chosen = selection.winner
     estimate = target.estimate(_architecture(Path(runs.RESULT), chosen.entry))
     rival = best_known(selection.within, rule=selection.select, accuracy_slack=selection.accuracy_slack)
+    found = sum(not contender.known for contender in selection.within)
     earlier = [told for told in history if told["winner"]["digest"] == chosen.digest]
     changed = {
         **result,
@@ -141,7 +142,7 @@ def _document(result: dict[str, Any], selection: Selection, config: SearchConfig
         "winner": winner_entry(chosen.entry, estimate),
         "front": [_judged(entry, selection) for entry in result["front"]],
         "baselines": [_judged(entry, selection) for entry in result["baselines"]],
-        "verdict": schema.to_dict(verdict(chosen, rival, result["test_images"])),
+        "verdict": schema.to_dict(verdict(chosen, rival, result["test_images"], found=found)),
         "verification": earlier[-1]["verification"] if earlier else [],
     }
     changed["winner"]["feasible"] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nas import schema
 from nas.runs import versions
@@ -15,7 +15,7 @@ from nas.search.finalists import Finalist
 from nas.search.objective import Metrics, feasible
 from nas.search.rungs import REDUCTION
 from nas.search.target import Target
-from nas.search.verdict import best_known, verdict
+from nas.search.verdict import Verdict, best_known, verdict
 
 if TYPE_CHECKING:
     from nas.hardware.predictor import LatencyEstimate
@@ -87,7 +87,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
             "note": evidence.note,
             **(schema.to_dict(evidence.errors) if evidence.errors else {}),
         },
-        "verdict": schema.to_dict(verdict(found.winner, _rival(found, config), found.test_images)),
+        "verdict": schema.to_dict(_verdict(found, config)),
         "test_images": found.test_images,
         "counts": schema.to_dict(found.counts),
         "left_out": dict(found.left_out),
@@ -95,10 +95,10 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
     }
 
 
-def _rival(found: Found, config: SearchConfig) -> Finalist | None:
+def _verdict(found: Found, config: SearchConfig) -> Verdict:
     within = [f for f in found.finalists if feasible(f.metrics, config.constraints)]
     rival = best_known(within, rule=config.select, accuracy_slack=config.accuracy_slack)
-    return cast("Finalist | None", rival)
+    return verdict(found.winner, rival, found.test_images, found=sum(not f.known for f in within))
 
 
 def winner_entry(entry: Mapping[str, Any], estimate: LatencyEstimate) -> dict[str, Any]:

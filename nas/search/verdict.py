@@ -83,17 +83,17 @@ def best_known(
     return known[select(known, rule, accuracy_slack)] if known else None
 
 
-def verdict(winner: Trained, rival: Trained | None, test_images: int) -> Verdict:
+def verdict(winner: Trained, rival: Trained | None, test_images: int, *, found: int = 1) -> Verdict:
     """Compare the winner with the best known design within the budget.
 
     Args:
         winner: the network that the selection rule names.
         rival: what `best_known` gives.
         test_images: how many images the test accuracies rest on.
+        found: how many of the trained networks within the budget the search found itself.
     """
     if winner.known:
-        text = f"Take {called(winner.name)}: no network that the search found is better within the budget."
-        return Verdict(text, take=winner.name, against=winner.name)
+        return Verdict(f"Take {called(winner.name)}: {_beside(found)}.", take=winner.name, against=winner.name)
     if rival is None:
         return Verdict("No known design of this space is within the budget, so the winner has nothing to compare with.")
     points = 100 * (_mean(winner) - _mean(rival))
@@ -121,6 +121,15 @@ def verdict(winner: Trained, rival: Trained | None, test_images: int) -> Verdict
         latency_ratio=latency,
         trainings=trainings,
     )
+
+
+def _beside(found: int) -> str:
+    """Say what a known design that wins was compared with, of what the search found."""
+    if found == 0:
+        return "no network that the search found was trained beside it"
+    if found == 1:
+        return "the one network of the search that was trained beside it is no better"
+    return f"none of the {found} networks of the search that were trained beside it is better"
 
 
 def images_error(a: Trained, b: Trained, test_images: int) -> float:

@@ -108,8 +108,16 @@ def test_an_unfinished_run_selects_among_its_candidates(run: Path) -> None:
         select_anew(run, Order())
 
 
+def test_known_designs_keep_their_names_among_candidates(run: Path) -> None:
+    (run / runs.RESULT).unlink()
+    found = select_anew(run, Order("accuracy")).contenders
+    assert all(c.known != c.name.startswith("candidate-") for c in found)
+
+
 def test_impossible_budgets_and_unknown_rules_are_refused(run: Path) -> None:
-    with pytest.raises(UserError, match=r"keeps latency_ms <= 1e-06; the least of each: latency_ms 0\."):
+    networks = len({record["digest"] for record in runs.read_records(run / runs.CANDIDATES)})
+    said = rf"none of the {networks} scored .* keeps latency_ms <= 1e-06; the least of each: latency_ms 0\.[^;]*; .*"
+    with pytest.raises(UserError, match=said + rf"nas specialise {run} --latency-ms 1e-06$"):
         select_anew(run, Order(limits={"latency_ms": 1e-6}))
     with pytest.raises(UserError, match="did you mean 'knee'"):
         select_anew(run, Order("knees"))

@@ -10,7 +10,7 @@ import pytest
 from nas import runs
 from nas.cli import main
 from nas.errors import InfeasibleError, UserError
-from nas.jobs.specialise import Order, specialise, transfer
+from nas.jobs.specialise import Order, _tell_of_supernet, specialise, transfer
 from nas.search.config import read_config
 from nas.search.target import load_target
 from nas.search.watch import Silent
@@ -197,3 +197,9 @@ def test_a_supernet_that_is_gone_is_said(run: Path) -> None:
     told = Told()
     specialise(transfer(run, Order(limits={"latency_ms": 9.0})), "anew", told)
     assert "any more: it is trained anew" in told.lines[0]
+    (run / runs.CONFIG).write_text((run / runs.CONFIG).read_text().replace("name: supernet", "name: train"))
+    made = transfer(run, Order(limits={"latency_ms": 9.0}))
+    assert made.config.evaluator.name == "train"
+    told = Told()
+    _tell_of_supernet(made, told)
+    assert told.lines == []

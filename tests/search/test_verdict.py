@@ -49,6 +49,9 @@ def test_a_known_design_that_is_better_in_all_is_the_answer():
 def test_a_known_winner_is_the_answer():
     known = network("plain", known=True)
     assert verdict(known, known, 1000).take == "plain"
+    assert "no network that the search found was trained" in verdict(known, known, 1000, found=0).text
+    assert "the one network of the search" in verdict(known, known, 1000, found=1).text
+    assert "none of the 3 networks" in verdict(known, known, 1000, found=3).text
 
 
 def test_without_a_rival_nothing_is_claimed():
