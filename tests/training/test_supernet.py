@@ -3,12 +3,14 @@
 import random
 
 import torch
+import yaml
 
 from nas.model.supernet import Supernet
-from nas.space.space import load_space
+from nas.space.space import SearchSpace, load_space
 from nas.training.loop import fit
 from nas.training.recipe import Recipe
 from nas.training.supernet import RANDOM_SUBNETS, sandwich, sandwich_step
+from tests.small_run import SPACE
 
 
 def test_a_sandwich_holds_a_largest_and_a_smallest() -> None:
@@ -26,7 +28,7 @@ class OneBatch:
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
         self.labels = torch.arange(16) % 2
-        self.images = torch.randn(16, 3, 32, 32, generator=generator) + 2.0 * self.labels.view(-1, 1, 1, 1)
+        self.images = torch.randn(16, 3, 16, 16, generator=generator) + 2.0 * self.labels.view(-1, 1, 1, 1)
 
     def __len__(self) -> int:
         return 4
@@ -36,8 +38,9 @@ class OneBatch:
 
 
 def trained(seed: int) -> tuple[Supernet, list[float]]:
-    supernet = Supernet(load_space("tiny-hybrid").for_classes(2), seed=seed).train()
-    recipe = Recipe(epochs=6, batch_size=16, lr=5e-3, seed=seed, label_smoothing=0.0)
+    space = SearchSpace.read(yaml.safe_load(SPACE)).for_classes(2)
+    supernet = Supernet(space, seed=seed).train()
+    recipe = Recipe(epochs=12, batch_size=16, lr=1e-2, seed=seed, label_smoothing=0.0)
     result = fit(supernet, sandwich_step(supernet, recipe), OneBatch(), recipe)
     return supernet, [h["smaller_loss"] for h in result.history]
 
