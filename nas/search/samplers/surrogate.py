@@ -2,10 +2,11 @@
 
 In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (White et al. 2019, arXiv:1910.11858):
 many architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy
-that is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is a Gaussian process
-and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
+that is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is an ensemble of a
+Gaussian process and a forest, and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
 Every second proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over: in turn
-from the best, and from the winner of a tournament, which leaves the neighbourhood of the best when that leads nowhere.
+from the best, and from the winner of a tournament. Where nothing better was found for a while, both begin anew
+elsewhere; the surrogate keeps all it has learnt.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from threadpoolctl import ThreadpoolController
 from nas import pareto
 from nas.search.samplers import local
 from nas.search.samplers.encoding import Array
+from nas.search.samplers.ensemble import fitted
 from nas.search.samplers.gain import expected_gain
-from nas.search.samplers.gaussian import GaussianProcess
 from nas.search.samplers.history import History
 from nas.search.samplers.moves import crossed, mutated, random_point, starting_point
+from nas.search.samplers.restart import since_restart
 from nas.search.samplers.task import Point, Task
 
 _STARTS = 10
@@ -39,14 +41,15 @@ _NEAR_FRONT = 12
 
 def propose(task: Task, history: History, rng: random.Random) -> Point:
     """Propose the architecture with the highest expected gain, or a starting point while little is known."""
-    if len(history.points) < (_STARTS if task.costs_matter else _DEAR_STARTS):
+    lately = since_restart(history)
+    if len(lately.points) < _STARTS or (len(history.points) < _DEAR_STARTS and not task.costs_matter):
         return starting_point(task, history.number, rng)
     if history.number % _LOCAL_EVERY == 0:
         if history.number // _LOCAL_EVERY % 2:
-            return local.propose(task, history, rng)
-        return local.neighbour_of_winner(task, history, rng)
+            return local.propose(task, lately, rng)
+        return local.neighbour_of_winner(task, lately, rng)
     with _blas().limit(limits=1, user_api="blas"):
-        return _most_promising(task, history, rng)
+        return _most_promising(task, history, _nearest_front(lately), rng)
 
 
 @cache
@@ -55,10 +58,9 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _most_promising(task: Task, history: History, rng: random.Random) -> Point:
-    """Return what the surrogate expects most of, among architectures drawn around the front and around each other."""
+def _most_promising(task: Task, history: History, parents: list[Point], rng: random.Random) -> Point:
+    """Return what the surrogate expects most of, among architectures drawn around parents and around each other."""
     rank = _ranking(task, history)
-    parents = _nearest_front(history)
     pool: dict[str, Point] = {}
     order: list[Point] = parents
     for _ in range(_ROUNDS):
@@ -74,22 +76,16 @@ def _ranking(task: Task, history: History) -> Callable[[Sequence[Point]], Array]
     """Fit the surrogate and return what ranks points by their expected gain."""
     points, scores = history.points, history.scores
     accuracies = stretched(np.array([accuracy for accuracy, _ in scores]))
-    questions = len(task.encoding.parameters)
-    model = GaussianProcess(np.array([p.features for p in points]), accuracies, questions)
     known = [(float(a), cost) for a, (_, cost) in zip(accuracies, scores, strict=True)]
+    model = fitted(points, accuracies)
     if history.running:
-        believed, _ = model.predict(np.array([p.features for p in history.running]))
-        costs = [_cost(task, p) for p in history.running]
-        model = GaussianProcess(
-            np.array([p.features for p in (*points, *history.running)]),
-            np.concatenate([accuracies, believed]),
-            questions,
-        )
-        known += list(zip((float(b) for b in believed), costs, strict=True))
+        believed, _ = model.predict(history.running)
+        model = model.surer_of((*points, *history.running), np.concatenate([accuracies, believed]))
+        known += [(float(b), _cost(task, p)) for b, p in zip(believed, history.running, strict=True)]
     ceiling = max(cost for _, cost in known) or 1.0
 
     def rank(candidates: Sequence[Point]) -> Array:
-        mean, deviation = model.predict(np.array([p.features for p in candidates]))
+        mean, deviation = model.predict(candidates)
         return expected_gain(mean, deviation, np.array([_cost(task, p) for p in candidates]), known, ceiling)
 
     return rank

@@ -43,11 +43,16 @@ class Point:
     encoding: Encoding
 
     @cached_property
+    def answers(self) -> Array:
+        """The answers as numbers."""
+        return self.encoding.features(self.params, self.asked)
+
+    @cached_property
     def features(self) -> Array:
-        """What a surrogate reads: encoded answers, then logarithms of MACs, parameters and latency."""
+        """The answers as numbers, then logarithms of MACs, parameters and latency."""
         metrics = self.metrics
         costs = np.log([max(metrics.macs, 1), max(metrics.params, 1), max(metrics.latency_ms, 1e-6)])
-        return np.concatenate([self.encoding.features(self.params, self.asked), costs])
+        return np.concatenate([self.answers, costs])
 
 
 class Listed(NamedTuple):
