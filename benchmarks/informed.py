@@ -4,7 +4,7 @@
 
 The yardstick for `benchmarks.search --device`: what such a model does not reach in 50 evaluations is out of reach of a
 search that knows nothing at first. Feasible cells are dealt to ten parts; what is expected of each part is
-predicted from the other nine, by the sampler's Gaussian process and by a forest. The cheapest cell comes first, then
+predicted from the other nine, by the sampler's Gaussian process and by its forest. The cheapest cell comes first, then
 always the one with the highest expected gain in hypervolume.
 """
 
@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesRegressor
 
 from benchmarks.search import DATA_SETS, FLOOR, QUANTILES, Problem
 from benchmarks.table201 import Ops, cell, cells_space, read_table
@@ -24,6 +23,7 @@ from nas import pareto
 from nas.errors import UserError
 from nas.search.objective import Constraints
 from nas.search.samplers.encoding import Array
+from nas.search.samplers.forest import Forest
 from nas.search.samplers.gain import expected_gain
 from nas.search.samplers.gaussian import GaussianProcess
 from nas.search.samplers.surrogate import stretched
@@ -32,23 +32,22 @@ from nas.search.samplers.task import Task
 DEVICES = ("hwnb_jetson_tx2", "hwnb_edgetpu", "nnmeter_pixel4_a76cpu")
 EVALUATIONS = 50
 PARTS = 10
-TREES = 200
 MODELS = ("gaussian process", "forest")
 
 
-def predictions(model: str, features: Array, values: Array, questions: int) -> tuple[Array, Array]:
+def predictions(model: str, answers: Array, features: Array, values: Array, questions: int) -> tuple[Array, Array]:
     """Return expected value and deviation of each row (N,), from the rows of the other parts."""
     mean, deviation = np.zeros(len(values)), np.zeros(len(values))
     part = np.random.default_rng(0).permutation(len(values)) % PARTS
     for number in range(PARTS):
         known, left = part != number, part == number
         if model == "forest":
-            forest = ExtraTreesRegressor(TREES, random_state=0).fit(features[known], values[known])
-            each = np.array([tree.predict(features[left]) for tree in forest.estimators_])
-            mean[left], deviation[left] = each.mean(0), each.std(0) + 1e-6
+            forest = Forest(features[known], values[known])
+            mean[left], deviation[left] = forest.predict(features[left])
+            deviation[left] += 1e-6
         else:
-            fitted = GaussianProcess(features[known], values[known], questions)
-            mean[left], deviation[left] = fitted.predict(features[left])
+            fitted = GaussianProcess(answers[known], values[known], questions)
+            mean[left], deviation[left] = fitted.predict(answers[left])
     return mean, deviation
 
 
@@ -59,7 +58,7 @@ def informed(problem: Problem, model: str) -> tuple[float, float]:
     values = stretched(np.array([accuracy for accuracy, _ in points]))
     macs = np.array([cost for _, cost in points])
     rows = _features(problem, cells)
-    mean, deviation = predictions(model, rows, values, len(problem.space.parameters))
+    mean, deviation = predictions(model, *rows, values, len(problem.space.parameters))
     chosen = [int(np.argmin(macs))]
     while len(chosen) < EVALUATIONS:
         rest = np.setdiff1d(np.arange(len(cells)), chosen)
@@ -72,9 +71,11 @@ def informed(problem: Problem, model: str) -> tuple[float, float]:
     return 100 * share, 100 * (max(a for a, _ in points) - max(a for a, _ in found))
 
 
-def _features(problem: Problem, cells: list[Ops]) -> Array:
+def _features(problem: Problem, cells: list[Ops]) -> tuple[Array, Array]:
+    """Return encoded answers, and those with costs."""
     task = Task(problem.space, problem.cost, Constraints())  # type: ignore[arg-type]
-    return np.array([task.place(dict(cell(ops).answers)).features for ops in cells])
+    points = [task.place(dict(cell(ops).answers)) for ops in cells]
+    return np.array([p.answers for p in points]), np.array([p.features for p in points])
 
 
 def _problems(data_set: str) -> Iterator[Problem]:

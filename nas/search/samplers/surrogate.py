@@ -3,10 +3,10 @@
 In the manner of LINAS (Cummings et al. 2022, arXiv:2205.10358) and BANANAS (White et al. 2019, arXiv:1910.11858):
 many architectures are drawn near the front, predictors of cost leave those within the limits, a predictor of accuracy
 that is fitted to all evaluations ranks them, and the best one is evaluated. Here the predictor is an ensemble of a
-Gaussian process and a forest, and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts as if it came out as predicted.
-Every second proposal is a step of `local` search, which finds the tops that a smooth surrogate passes over: in turn
-from the best, and from the winner of a tournament. Where nothing better was found for a while, both begin anew
-elsewhere; the surrogate keeps all it has learnt.
+Gaussian process and a forest, and the rank the expected gain in hypervolume. What is being evaluated meanwhile counts
+as if it came out as predicted. Every second proposal is a step of `local` search, which finds the tops that a smooth
+surrogate passes over: in turn from the best, and from the winner of a tournament. Where nothing better was found for
+a while, both begin anew elsewhere; the surrogate keeps all it has learnt.
 """
 
 from __future__ import annotations
