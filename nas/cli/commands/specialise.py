@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nas.cli.values import count, names, positive, whole
+from nas.cli.values import count, names, positive
+from nas.cli.values import seed as from_zero
 
 HELP = "take a run to another target or budget, with its supernet and scores"
 EXAMPLES = """examples:
@@ -22,9 +23,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="NAME", help="hardware profile: a name or a YAML file (default: the run's)")
     parser.add_argument(
         "--evaluations",
-        type=whole,
+        type=from_zero,
         metavar="N",
-        help="score N more candidates (default: none, or where less than a third is left about as many as were lost)",
+        help="score N more candidates, 0 for none (default: as many as were lost, where less than a third is left)",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the front on the target, and do nothing more")
     budget = parser.add_argument_group("budget (hard limits; by default the run's)")
