@@ -119,12 +119,14 @@ class Variant:
         soft: how subnets learn from the largest.
         count: how many subnets each step has.
         passes: how many times as many passes.
+        project: whether what contradicts the largest subnet is taken out of the others' gradients.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     soft: Soft = distillation_loss
     count: Count = whole
     passes: int = 1
+    project: bool = False
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -135,7 +137,28 @@ VARIANTS: Mapping[str, Variant] = {
     "default": Variant(),
     "labels alone": Variant({"distill_weight": 0.0}),
     "twice the passes": Variant(passes=2),
+    "gradient projection": Variant(project=True),
 }
+
+
+def gradients(supernet: Supernet) -> dict[str, Tensor]:
+    """Return a copy of the gradients that there are."""
+    return {name: p.grad.clone() for name, p in supernet.named_parameters() if p.grad is not None}
+
+
+def project(supernet: Supernet, largest: Mapping[str, Tensor]) -> None:
+    """Take out of what was added to `largest` the part that contradicts it, weight by weight tensor.
+
+    NASViT's projection (Gong et al. 2022, ICLR), without its switchable scales.
+    """
+    for name, parameter in supernet.named_parameters():
+        if parameter.grad is None or name not in largest:
+            continue
+        own = largest[name]
+        added = parameter.grad - own
+        dot = (added * own).sum()
+        if dot < 0:
+            parameter.grad.copy_(own + added - dot / own.square().sum() * own)
 
 
 def sandwich_step(supernet: Supernet, recipe: Recipe, variant: Variant, steps: int) -> Step:
@@ -147,11 +170,14 @@ def sandwich_step(supernet: Supernet, recipe: Recipe, variant: Variant, steps: i
         logits = supernet(largest, images)
         loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
         loss.backward()
+        before = gradients(supernet)
         for subnet in smaller:
             student = supernet(subnet, images)
             hard = label_loss(student, labels, smoothing=recipe.label_smoothing)
             soft = variant.soft(student, logits.detach())
             ((1 - recipe.distill_weight) * hard + recipe.distill_weight * soft).backward()
+        if variant.project:
+            project(supernet, before)
         return {"loss": loss.item()}
 
     return step

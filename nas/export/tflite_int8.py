@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from nas.export.formats import Run
 
+_STILL = 1e-6  # activations that differ by less are taken to be one number
+
 
 @dataclass(frozen=True, slots=True)
 class TfliteInt8Exporter:
@@ -121,4 +123,17 @@ def _ranges(model: bytes, recipe: Any, samples: Mapping[str, Sequence[Any]]) -> 
     manager.load_quantization_recipe(recipe)
     work = calibrator.Calibrator(model, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
     work.calibrate(samples, manager)
-    return work.get_model_qsvs()
+    return {name: _widened(found) for name, found in work.get_model_qsvs().items()}
+
+
+def _widened(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tensor's range; of one that never moved, as behind a dead ReLU, a range of one.
+
+    Steps of 1e-12 would represent it as well, but XNNPACK refuses such a file.
+    """
+    import numpy as np
+
+    if not {"min", "max"} <= found.keys():
+        return found
+    still = np.asarray(found["max"]) - np.asarray(found["min"]) < _STILL
+    return {**found, "max": np.where(still, np.asarray(found["min"]) + 1.0, found["max"]).astype(np.float32)}

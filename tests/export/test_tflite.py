@@ -58,6 +58,16 @@ def test_integers_agree_with_pytorch_in_either_kernels(files, network, images) -
         assert found.sqnr_db > 25  # a moving average instead of least and most: below 15
 
 
+def test_xnnpack_takes_what_a_dead_relu_leaves(network, images, tmp_path) -> None:
+    squeezed = nn.Sequential(nn.Conv2d(8, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 1)).eval()
+    with torch.no_grad():
+        squeezed[0].bias.fill_(-100.0)  # nothing ever comes through, so its range is a point
+    body = nn.Sequential(*list(network)[:4], squeezed, *list(network)[4:]).eval()
+    file = tmp_path / "model.int8.tflite"
+    file.write_bytes(sealed(quantised(converted(body, FACTS), images), FACTS.metadata("NHWC")))
+    assert open_interpreter(file)(images[:1].numpy()).shape == (1, 2)
+
+
 @pytest.mark.parametrize(("number", "kind"), [(0, "FLOAT32"), (1, "INT8")])
 def test_ends_have_names_and_the_image_is_channel_last(files, number, kind) -> None:
     graph = read_graph(files[number])
