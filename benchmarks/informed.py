@@ -13,12 +13,12 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from benchmarks.search import DATA_SETS, FLOOR, QUANTILES, Problem
-from benchmarks.table201 import Ops, cell, cells_space, read_table
+from benchmarks.search import DATA_SETS, FLOOR, Problem, limited
+from benchmarks.table201 import Ops, Table, cell, cells_space, read_table
 from nas import pareto
 from nas.errors import UserError
 from nas.search.objective import Constraints
@@ -31,6 +31,7 @@ from nas.search.samplers.task import Task
 
 DEVICES = ("hwnb_jetson_tx2", "hwnb_edgetpu", "nnmeter_pixel4_a76cpu")
 EVALUATIONS = 50
+FLOORS = {"cifar10": FLOOR, "cifar100": 0.2}  # accuracy from which the hypervolume counts
 PARTS = 10
 MODELS = ("gaussian process", "forest")
 
@@ -66,40 +67,39 @@ def informed(problem: Problem, model: str) -> tuple[float, float]:
         gain = expected_gain(mean[rest], deviation[rest], macs[rest], known, float(macs.max()))
         chosen.append(int(rest[np.argmax(gain)]))
     found = [points[i] for i in chosen]
-    reference = (FLOOR if problem.data_set == "cifar10" else 0.2, float(macs.max()) + 1)
+    reference = (FLOORS[problem.data_set], float(macs.max()) + 1)
     share = pareto.hypervolume(found, reference) / pareto.hypervolume(points, reference)
     return 100 * share, 100 * (max(a for a, _ in points) - max(a for a, _ in found))
 
 
 def _features(problem: Problem, cells: list[Ops]) -> tuple[Array, Array]:
     """Return encoded answers, and those with costs."""
-    task = Task(problem.space, problem.cost, Constraints())  # type: ignore[arg-type]
+    space: Any = problem.space
+    cost: Any = problem.cost
+    task = Task(space, cost, Constraints())
     points = [task.place(dict(cell(ops).answers)) for ops in cells]
     return np.array([p.answers for p in points]), np.array([p.features for p in points])
 
 
-def _problems(data_set: str) -> Iterator[Problem]:
-    table = read_table()
+def _problems(table: Table, data_set: str) -> Iterator[Problem]:
     for device in DEVICES:
-        latencies_ms = table.latencies_ms(device)
-        base = Problem(table, cells_space(), data_set, latencies_ms)
-        for q in QUANTILES:
-            yield replace(base, limit_ms=float(np.quantile(list(latencies_ms.values()), q)))
+        yield from limited(Problem(table, cells_space(), data_set, table.latencies_ms(device)))
 
 
 def main() -> int:
     """Print what informed searches reach, over nine limits."""
-    heads = ("model", "data set", f"hypervolume after {EVALUATIONS}, %", "the worst of nine", "regret, points")
-    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     try:
-        for model in MODELS:
-            for data_set in DATA_SETS:
-                shares, regrets = zip(*(informed(problem, model) for problem in _problems(data_set)), strict=True)
-                row = (f"{statistics.mean(shares):.2f}", f"{min(shares):.2f}", f"{statistics.mean(regrets):.2f}")
-                print(f"| {model} | {data_set} | {' | '.join(row)} |", flush=True)
+        table = read_table()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    heads = ("model", "data set", f"hypervolume after {EVALUATIONS}, %", "the worst of nine", "regret, points")
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for model in MODELS:
+        for data_set in DATA_SETS:
+            shares, regrets = zip(*(informed(problem, model) for problem in _problems(table, data_set)), strict=True)
+            row = (f"{statistics.mean(shares):.2f}", f"{min(shares):.2f}", f"{statistics.mean(regrets):.2f}")
+            print(f"| {model} | {data_set} | {' | '.join(row)} |", flush=True)
     return 0
 
 

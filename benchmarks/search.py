@@ -17,7 +17,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,6 +113,13 @@ def search(problem: Problem, sampler: str, seed: int, evaluations: int, *, macs_
     return [operators(point) for point in found]
 
 
+def limited(base: Problem) -> Iterator[Problem]:
+    """Yield a problem under each quantile of the latencies of its cells."""
+    assert base.latencies_ms is not None
+    for q in QUANTILES:
+        yield replace(base, limit_ms=float(np.quantile(list(base.latencies_ms.values()), q)))
+
+
 def best_accuracy(table: Table, samplers: Sequence[str], seeds: int, evaluations: int) -> None:
     """Print the mean test accuracy of what each sampler found best."""
     problems = [Problem(table, cells_space(), data_set) for data_set in DATA_SETS]
@@ -143,8 +150,7 @@ def under_limit(table: Table, device: str, samplers: Sequence[str], seeds: int, 
     print(f"| sampler | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
     for name in samplers:
         cells: list[str] = []
-        for q in QUANTILES:
-            problem = replace(base, limit_ms=float(np.quantile(list(latencies_ms.values()), q)))
+        for problem in limited(base):
             cells += _limited(problem, name, seeds, steps)
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 

@@ -6,7 +6,6 @@ Extremely randomised trees (Geurts et al. 2006, doi:10.1007/s10994-006-6226-1), 
 from __future__ import annotations
 
 import numpy as np
-from sklearn.tree import ExtraTreeRegressor
 
 from nas.search.samplers.encoding import Array
 
@@ -18,6 +17,8 @@ class Forest:
     """Fitted to features (N, F) and accuracies (N,); the same features give the same forest."""
 
     def __init__(self, features: Array, values: Array) -> None:
+        from sklearn.tree import ExtraTreeRegressor
+
         rows = features.astype(np.float32)
         trees = (ExtraTreeRegressor(max_features=_SHARE, random_state=i) for i in range(_TREES))
         # The bare trees are asked: scikit-learn's checks of 150 rows would take longer than the trees do.
