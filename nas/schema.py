@@ -21,6 +21,7 @@ from nas.errors import UserError, nearest
 T = TypeVar("T")
 
 _LATER = "left out of documents at its default"
+_SILENT = "and no question at its default"
 
 
 class Problems:
@@ -53,17 +54,22 @@ def read(cls: type[T], data: object, *, source: str = "document") -> T:
     return typing.cast(T, value)
 
 
-def later(default: T) -> T:
+def later(default: T, *, silent: bool = False) -> T:
     """Make a field that a dataclass gained after documents of it were written.
 
     `to_dict` leaves it out where it has its default, so that what is made of documents (digests) stays as it was.
+
+    Args:
+        default: what it is where a document does not say.
+        silent: draw nothing for it where a search space has the default alone, so that seeds go on drawing the same.
     """
-    return dataclasses.field(default=default, metadata={_LATER: True})
+    return dataclasses.field(default=default, metadata={_LATER: True, _SILENT: silent})
 
 
-def later_defaults(cls: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that it gained later, with their defaults."""
-    return {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get(_LATER)}
+def later_defaults(cls: Any, *, silent: bool = False) -> dict[str, Any]:
+    """Return the fields of a dataclass that it gained later (with `silent` those alone), with their defaults."""
+    mark = _SILENT if silent else _LATER
+    return {f.name: f.default for f in dataclasses.fields(cls) if f.metadata.get(mark)}
 
 
 def to_dict(value: object) -> Any:

@@ -1,4 +1,4 @@
-"""Plain convolution, batch norm and activation (timm's ``cn`` block)."""
+"""Plain convolution, norm and activation (timm's ``cn`` block)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import ClassVar
 from timm.models._efficientnet_blocks import ConvBnAct
 from torch import nn
 
+from nas import schema
 from nas.blocks import parts
 
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """A convolution with batch norm and activation, without skip."""
+    """A convolution with norm and activation, without skip."""
 
     kind: ClassVar[str] = "conv"
     reshapes: ClassVar[bool] = True
@@ -22,6 +23,7 @@ class Conv:
     stride: int = 1
     kernel_size: int = 3
     act: parts.Act = "relu"
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
@@ -34,7 +36,12 @@ class Conv:
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
         block: nn.Module = ConvBnAct(
-            in_chs, self.out_chs, self.kernel_size, stride=self.stride, act_layer=parts.act_layer(self.act)
+            in_chs,
+            self.out_chs,
+            self.kernel_size,
+            stride=self.stride,
+            act_layer=parts.act_layer(self.act),
+            norm_layer=parts.norm_layer(self.norm),
         )
         return block
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from timm.layers import LayerNorm2d
 from timm.models.convnext import ConvNeXtBlock
 from torch import nn
 
 from nas.blocks import parts
 from nas.blocks.patches import PatchConv2d
-
-Norm = Literal["layer", "batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class ConvNeXt:
     stride: int = 1
     kernel_size: int = 7
     mlp_ratio: float = 4.0
-    norm: Norm = "layer"
+    norm: parts.Norm = "layer"
     act: parts.Act = "gelu"
 
     def __post_init__(self) -> None:
@@ -48,7 +45,7 @@ class ConvNeXt:
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
-        norm: type[nn.Module] = LayerNorm2d if self.norm == "layer" else nn.BatchNorm2d
+        norm = parts.norm_layer(self.norm)
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         if in_chs != self.out_chs or self.stride > 1:
             layers["downsample"] = nn.Sequential(norm(in_chs), PatchConv2d(in_chs, self.out_chs, self.stride))

@@ -8,6 +8,7 @@ from typing import ClassVar
 from timm.models._efficientnet_blocks import DepthwiseSeparableConv
 from torch import nn
 
+from nas import schema
 from nas.blocks import parts
 
 
@@ -27,13 +28,14 @@ class DepthwiseSeparable:
     se: parts.Se = "none"
     act: parts.Act = "relu"
     pw_act: bool = False
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
-        """The scale of the last batch norm, where there is a skip."""
+        """The scale of the last norm, where there is a skip."""
         return () if self.pw_act else ("bn2.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
@@ -46,6 +48,7 @@ class DepthwiseSeparable:
             noskip=self.pw_act,
             pw_act=self.pw_act,
             act_layer=parts.act_layer(self.act),
+            norm_layer=parts.norm_layer(self.norm),
             se_layer=parts.se_layer(self.se),
         )
         return block

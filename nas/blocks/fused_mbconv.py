@@ -8,6 +8,7 @@ from typing import ClassVar
 from timm.models._efficientnet_blocks import EdgeResidual
 from torch import nn
 
+from nas import schema
 from nas.blocks import parts
 
 
@@ -24,6 +25,7 @@ class FusedMBConv:
     exp_ratio: float = 4.0
     se: parts.Se = "none"
     act: parts.Act = "relu"
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
@@ -31,7 +33,7 @@ class FusedMBConv:
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
-        """The scale of the last batch norm."""
+        """The scale of the last norm."""
         return ("bn2.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
@@ -43,6 +45,7 @@ class FusedMBConv:
             stride=self.stride,
             exp_ratio=self.exp_ratio,
             act_layer=parts.act_layer(self.act),
+            norm_layer=parts.norm_layer(self.norm),
             se_layer=parts.se_layer(self.se, exp_ratio=self.exp_ratio),
         )
         return block

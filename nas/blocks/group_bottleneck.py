@@ -13,6 +13,7 @@ from timm.layers import ConvNormAct
 from timm.models.regnet import Bottleneck
 from torch import nn
 
+from nas import schema
 from nas.blocks import parts
 
 
@@ -35,6 +36,7 @@ class GroupBottleneck:
     group_width: int = 8
     se: bool = False
     act: parts.Act = "relu"
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
@@ -43,14 +45,14 @@ class GroupBottleneck:
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
-        """The scale of the last batch norm."""
+        """The scale of the last norm."""
         return ("conv3.bn.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
         """Make the module ``(N, in_chs, H, W) -> (N, out_chs, H / stride, W / stride)``."""
         groups = max(1, round(self.out_chs * self.bottle_ratio / self.group_width))
         mid_chs = groups * self.group_width
-        act = parts.act_layer(self.act)
+        layers = {"act_layer": parts.act_layer(self.act), "norm_layer": parts.norm_layer(self.norm)}
         block: nn.Module = Bottleneck(
             in_chs,
             self.out_chs,
@@ -58,12 +60,10 @@ class GroupBottleneck:
             bottle_ratio=mid_chs / self.out_chs,
             group_size=self.group_width,
             se_ratio=parts.SE_RATIO if self.se else 0.0,
-            act_layer=act,
+            **layers,
         )
         if self.kernel_size != 3:  # timm's has no other window
-            block.conv2 = ConvNormAct(
-                mid_chs, mid_chs, self.kernel_size, stride=self.stride, groups=groups, act_layer=act
-            )
+            block.conv2 = ConvNormAct(mid_chs, mid_chs, self.kernel_size, stride=self.stride, groups=groups, **layers)
         return block
 
 

@@ -34,6 +34,7 @@ class MBConv:
     se: parts.Se = "none"
     act: parts.Act = "relu"
     rank: float = schema.later(1.0)
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size)
@@ -42,7 +43,7 @@ class MBConv:
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
-        """The scale of the last batch norm."""
+        """The scale of the last norm."""
         return ("bn3.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
@@ -54,6 +55,7 @@ class MBConv:
             stride=self.stride,
             exp_ratio=self.exp_ratio,
             act_layer=parts.act_layer(self.act),
+            norm_layer=parts.norm_layer(self.norm),
             se_layer=parts.se_layer(self.se, exp_ratio=self.exp_ratio),
         )
         return low_rank.factorize(block, ("conv_pw", "conv_pwl"), self.rank)

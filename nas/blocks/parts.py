@@ -13,6 +13,7 @@ from torch import nn
 
 Act = Literal["relu", "relu6", "hard_swish", "silu", "gelu"]
 Se = Literal["none", "mobilenetv3", "efficientnet"]
+Norm = Literal["batch", "layer"]
 
 SE_RATIO = 0.25
 LAYER_SCALE_INIT = 1e-5
@@ -50,9 +51,15 @@ def conv2d(in_chs: int, out_chs: int, kernel_size: int, *, stride: int = 1, bias
     return conv
 
 
-def norm_act(chs: int, act: Act) -> nn.Module:
-    """Make timm's batch norm with activation (one module, so that its names are timm's)."""
-    layer: nn.Module = get_norm_act_layer(nn.BatchNorm2d, act_layer(act))(chs, inplace=True)
+def norm_layer(norm: Norm) -> type[nn.Module]:
+    """Return the norm's module class; the layer norm is over the channels of a map, position by position."""
+    layer: type[nn.Module] = LayerNorm2d if norm == "layer" else nn.BatchNorm2d
+    return layer
+
+
+def norm_act(chs: int, act: Act, norm: Norm = "batch") -> nn.Module:
+    """Make timm's norm with activation (one module, so that its names are timm's)."""
+    layer: nn.Module = get_norm_act_layer(norm_layer(norm), act_layer(act))(chs, inplace=True)
     return layer
 
 

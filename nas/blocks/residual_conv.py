@@ -11,12 +11,13 @@ from typing import ClassVar
 from timm.models._efficientnet_blocks import ConvBnAct
 from torch import nn
 
+from nas import schema
 from nas.blocks import parts
 
 
 @dataclass(frozen=True, slots=True)
 class ResidualConv:
-    """Convolution, batch norm, activation, skip; it keeps channels and resolution, or there would be no skip."""
+    """Convolution, norm, activation, skip; it keeps channels and resolution, or there would be no skip."""
 
     kind: ClassVar[str] = "residual_conv"
     reshapes: ClassVar[bool] = False
@@ -24,6 +25,7 @@ class ResidualConv:
     out_chs: int
     kernel_size: int = 3
     act: parts.Act = "relu"
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, 1, self.kernel_size)
@@ -35,7 +37,7 @@ class ResidualConv:
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
-        """The scale of the batch norm, unless the activation behind it has no slope at zero and would never start."""
+        """The scale of the norm, unless the activation behind it has no slope at zero and would never start."""
         return () if self.act in ("relu", "relu6") else ("bn1.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
@@ -46,7 +48,12 @@ class ResidualConv:
         """
         parts.require(in_chs == self.out_chs, f"a skip keeps its {in_chs} channels, not {self.out_chs}")
         block: nn.Module = ConvBnAct(
-            in_chs, self.out_chs, self.kernel_size, skip=True, act_layer=parts.act_layer(self.act)
+            in_chs,
+            self.out_chs,
+            self.kernel_size,
+            skip=True,
+            act_layer=parts.act_layer(self.act),
+            norm_layer=parts.norm_layer(self.norm),
         )
         return block
 

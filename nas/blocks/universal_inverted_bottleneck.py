@@ -35,6 +35,7 @@ class UniversalInvertedBottleneck:
     act: parts.Act = "relu"
     layer_scale: bool = False
     rank: float = schema.later(1.0)
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         parts.require_conv(self.out_chs, self.stride, self.kernel_size or 1)
@@ -46,7 +47,7 @@ class UniversalInvertedBottleneck:
 
     @property
     def residual_exits(self) -> tuple[str, ...]:
-        """The scale of the last batch norm; a layer scale starts near zero by itself."""
+        """The scale of the last norm; a layer scale starts near zero by itself."""
         return () if self.layer_scale else ("pw_proj.bn.weight",)
 
     def build(self, in_chs: int) -> nn.Module:
@@ -59,6 +60,7 @@ class UniversalInvertedBottleneck:
             stride=self.stride,
             exp_ratio=self.exp_ratio,
             act_layer=parts.act_layer(self.act),
+            norm_layer=parts.norm_layer(self.norm),
             layer_scale_init_value=parts.LAYER_SCALE_INIT if self.layer_scale else None,
         )
         return low_rank.factorize(block, ("pw_exp.conv", "pw_proj.conv"), self.rank)

@@ -26,7 +26,9 @@ from nas.search.config import SearchConfig
 from nas.search.events import Events
 from nas.search.supernet_evaluator import load_supernet
 from nas.search.watch import Watch
+from nas.space.ends import Head, Stem
 from nas.space.options import Family
+from nas.space.questions import asked
 from nas.space.space import SearchSpace
 from nas.training.device import placed
 from nas.training.group import Group
@@ -195,7 +197,8 @@ def _choices(space: SearchSpace) -> dict[str, Any]:
         {**schema.to_dict(stage), "families": [_family(f) for f in stage.families], "tied": sorted(stage.tied)}
         for stage in space.stages
     ]
-    ends = {"stem": schema.to_dict(space.stem), "heads": schema.to_dict(space.heads), "tied": sorted(space.tied)}
+    heads = {kind: schema.to_dict(asked(Head, fields)) for kind, fields in space.heads.items()}
+    ends = {"stem": schema.to_dict(asked(Stem, space.stem)), "heads": heads, "tied": sorted(space.tied)}
     return {"resolutions": space.resolutions, "num_classes": space.num_classes, "stages": stages, **ends}
 
 

@@ -22,6 +22,7 @@ HeadKind = Literal["conv_pool", "pool_conv", "pool_conv_norm", "pool", "conv_poo
 MAX_PATCH_SIZE = 64
 
 _WITHOUT_CONV = ("pool", "pool_norm", "token_norm")
+_WITH_NORM = ("conv_pool", "pool_conv_norm", "conv_pool_mlp")
 
 
 class GlobalPool(nn.Module):
@@ -36,7 +37,7 @@ class GlobalPool(nn.Module):
 class Stem:
     """What takes the image.
 
-    ``conv`` is a convolution with batch norm and activation. ``patch`` cuts the image into patches of the size of
+    ``conv`` is a convolution with norm and activation. ``patch`` cuts the image into patches of the size of
     the stride, with layer norm (ConvNeXt, arXiv 2201.03545). ``tokens`` cuts it too, adds positions and puts a class
     token before them (ViT, arXiv 2010.11929); its map is a sequence. The window of the last two is the stride.
     """
@@ -46,6 +47,7 @@ class Stem:
     stride: int = 2
     act: parts.Act = "relu"
     kind: StemKind = schema.later("conv")
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         if self.kind == "conv":
@@ -56,6 +58,7 @@ class Stem:
         parts.require(self.kernel_size == self.stride, f"kernel_size of a {self.kind} stem must be its stride")
         # Equal networks must be equal descriptions.
         parts.require(self.act == "relu", f"a {self.kind} stem has no activation: act must stay relu")
+        parts.require(self.norm == "batch", f"a {self.kind} stem has no other norm: norm must stay batch")
 
     def output_shape(self, resolution: int) -> tuple[int, int, int]:
         """Return the ``(C, H, W)`` that it makes of a square image."""
@@ -66,7 +69,7 @@ class Stem:
         """Make the named modules ``(N, in_chs, resolution, resolution) -> (N, *output_shape(resolution))``."""
         if self.kind == "conv":
             conv = parts.conv2d(in_chs, self.out_chs, self.kernel_size, stride=self.stride)
-            return {"conv_stem": conv, "bn1": parts.norm_act(self.out_chs, self.act)}
+            return {"conv_stem": conv, "bn1": parts.norm_act(self.out_chs, self.act, self.norm)}
         patches = PatchConv2d(in_chs, self.out_chs, self.stride)
         if self.kind == "patch":
             return {"conv_stem": patches, "norm_stem": parts.layer_norm(self.out_chs)}
@@ -88,6 +91,7 @@ class Head:
     features: int = 0
     act: parts.Act = "relu"
     hidden: int = schema.later(0)
+    norm: parts.Norm = schema.later("batch", silent=True)
 
     def __post_init__(self) -> None:
         without = self.kind in _WITHOUT_CONV
@@ -97,6 +101,8 @@ class Head:
         parts.require(mlp == (self.hidden > 0), f"hidden belongs to kind conv_pool_mlp, got {self.hidden}")
         # Equal networks must be equal descriptions.
         parts.require(not without or self.act == "relu", f"a {self.kind} head has no activation: act must stay relu")
+        normed = self.norm == "batch" or self.kind in _WITH_NORM
+        parts.require(normed, f"a {self.kind} head has no other norm: norm must stay batch")
 
     def modules(self, in_chs: int, num_classes: int) -> dict[str, nn.Module]:
         """Make the named modules ``(N, in_chs, H, W) -> (N, num_classes)``."""
@@ -114,7 +120,7 @@ class Head:
         conv = parts.conv2d(in_chs, self.features, 1, bias=self.kind == "pool_conv")
         if self.kind == "pool_conv":
             return {**pool, "conv_head": conv, "act2": parts.act_layer(self.act)()}
-        norm = parts.norm_act(self.features, self.act)
+        norm = parts.norm_act(self.features, self.act, self.norm)
         if self.kind == "pool_conv_norm":
             return {**pool, "conv_head": conv, "norm_head": norm}
         widened = {"conv_head": conv, "bn2": norm, **pool}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from nas import schema
 from nas.space.options import Family, StageOptions, Values
 
 
@@ -52,8 +53,14 @@ def place_questions(stage: StageOptions, i: int, j: int, field_name: Callable[[F
         kind=f"s{i}.kind" if stage.shares_kind(j) else f"s{i}.b{j}.kind",
         kinds=tuple(f.name for f in families),
         families={
-            f.name: FamilyQuestions(f, tuple((name, field_name(f, name), v) for name, v in f.fields.items()))
+            f.name: FamilyQuestions(f, tuple((n, field_name(f, n), v) for n, v in asked(f.block, f.fields).items()))
             for f in families
         },
         stride=stage.stride if j == 0 else 1,
     )
+
+
+def asked(cls: type, fields: Mapping[str, Values]) -> dict[str, Values]:
+    """Return the fields of a block family, stem or head that are asked for: all but silent ones at their defaults."""
+    silent = {name: (value,) for name, value in schema.later_defaults(cls, silent=True).items()}
+    return {name: values for name, values in fields.items() if values != silent.get(name)}

@@ -26,7 +26,7 @@ from nas.space.distinct import check_distinct, check_space_ties
 from nas.space.document import SpaceDocument, load_document
 from nas.space.ends import Head, Stem
 from nas.space.options import Family, StageOptions, Values
-from nas.space.questions import PlaceQuestions, place_questions
+from nas.space.questions import PlaceQuestions, asked, place_questions
 from nas.space.reading import read_heads, read_resolutions, read_stages, read_stem
 from nas.space.seeds import Pick, check_seeds, greatest, least, seed_pick
 from nas.space.sequence import check_sequence
@@ -110,8 +110,8 @@ class SearchSpace:
             note(f"s{i}.out_chs", stage.out_chs)
             for place in self._places[i]:
                 note(place.kind, place.kinds)
-                for asked in place.families.values():
-                    for _, question, values in asked.fields:
+                for family in place.families.values():
+                    for _, question, values in family.fields:
                         note(question, values)
         note("head.kind", tuple(self.heads))
         for kind, fields in self.heads.items():
@@ -208,14 +208,20 @@ class SearchSpace:
             return answers[name]
 
         resolution = pick("resolution", self.resolutions)
-        stem = _made(Stem, **{n: pick(self._end_name("stem", n, values), values) for n, values in self.stem.items()})
+        stem = _made(Stem, **{name: pick(question, v) for name, question, v in self._ends["stem"]})
         stages: list[tuple[Block, ...]] = []
         for i, stage in enumerate(self.stages):
             depth, out_chs = pick(f"s{i}.depth", stage.depth), pick(f"s{i}.out_chs", stage.out_chs)
             stages.append(tuple(self._compose_block(place, out_chs, pick) for place in self._places[i][:depth]))
         kind = pick("head.kind", tuple(self.heads))
-        own = {n: pick(self._end_name(f"head.{kind}", n, values), values) for n, values in self.heads[kind].items()}
+        own = {name: pick(question, v) for name, question, v in self._ends[f"head.{kind}"]}
         return Architecture(resolution, self.num_classes, stem, tuple(stages), _made(Head, kind=kind, **own))
+
+    @cached_property
+    def _ends(self) -> Mapping[str, tuple[tuple[str, str, Values], ...]]:
+        """What is asked about the stem (``stem``) and each kind of head (``head.pool``): field, question, choices."""
+        ends = {"stem": asked(Stem, self.stem), **{f"head.{k}": asked(Head, f) for k, f in self.heads.items()}}
+        return {end: tuple((n, self._end_name(end, n, v), v) for n, v in ends[end].items()) for end in ends}
 
     @cached_property
     def _places(self) -> tuple[tuple[PlaceQuestions, ...], ...]:
@@ -228,9 +234,9 @@ class SearchSpace:
         )
 
     def _compose_block(self, place: PlaceQuestions, out_chs: int, pick: Pick) -> Block:
-        asked = place.families[pick(place.kind, place.kinds)]
-        block = asked.family.block
-        fields = {name: pick(question, values) for name, question, values in asked.fields}
+        questions = place.families[pick(place.kind, place.kinds)]
+        block = questions.family.block
+        fields = {name: pick(question, values) for name, question, values in questions.fields}
         if block.reshapes:
             fields["stride"] = place.stride
         made: Block = _made(block, out_chs=out_chs, **fields)
@@ -247,11 +253,11 @@ class SearchSpace:
             answers[f"s{i}.out_chs"] = blocks[0].out_chs if blocks else 0
             for place, block in zip(self._places[i], blocks, strict=False):
                 in_chs, side = next(inputs)
-                for called, asked in place.families.items():
-                    choices = read_block(asked.family, block, in_chs, side)
+                for called, questions in place.families.items():
+                    choices = read_block(questions.family, block, in_chs, side)
                     if choices is not None:
                         answers[place.kind] = called
-                        answers.update({question: choices[name] for name, question, _ in asked.fields})
+                        answers.update({question: choices[name] for name, question, _ in questions.fields})
                         break
         head = architecture.head
         answers["head.kind"] = head.kind
