@@ -15,7 +15,7 @@ from torch import nn
 from nas import torch_compat
 from nas.errors import UserError, nearest
 from nas.model.network import assemble
-from nas.model.timm_blocks import act_of, conv_of, read_block, window
+from nas.model.timm_blocks import act_of, conv_of, norm_of, read_block, window
 from nas.model.timm_classes import CLASSES
 from nas.model.timm_compare import NotOursError, described, require_equal
 from nas.space.architecture import Architecture
@@ -123,7 +123,7 @@ def _require_whole_steps(model: Any, architecture: Architecture) -> None:
 def _read_with_our_names(model: Any, family: str, resolution: int) -> Architecture:
     conv = conv_of(model.conv_stem, "conv_stem")
     norm = model.act1 if family == "GhostNet" else model.bn1
-    stem = Stem(conv.out_channels, window(conv), conv.stride[0], act_of(norm, "bn1"))
+    stem = Stem(conv.out_channels, window(conv), conv.stride[0], act_of(norm, "bn1"), norm=norm_of(norm))
     stages = tuple(
         tuple(read_block(block, f"blocks.{i}.{j}") for j, block in enumerate(stage))
         for i, stage in enumerate(model.blocks)
@@ -147,7 +147,8 @@ def _read_head(model: Any, family: str) -> Head:
         return Head()
     features = conv_of(model.conv_head, "conv_head").out_channels
     if family == "EfficientNet":
-        return Head("conv_pool", features, act_of(model.bn2, "bn2"))
+        return Head("conv_pool", features, act_of(model.bn2, "bn2"), norm=norm_of(model.bn2))
     if isinstance(getattr(model, "norm_head", nn.Identity()), nn.Identity):
         return Head("pool_conv", features, act_of(model.act2, "act2"))
-    return Head("pool_conv_norm", features, act_of(model.norm_head, "norm_head"))
+    act, norm = act_of(model.norm_head, "norm_head"), norm_of(model.norm_head)
+    return Head("pool_conv_norm", features, act, norm=norm)

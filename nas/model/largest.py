@@ -69,6 +69,8 @@ def extremes(choices: Mapping[str, Values]) -> Iterator[dict[str, Any]]:
 
 
 def _top(values: Values) -> Any:
+    if "batch" in values:  # a batch norm has the weights of a layer norm and statistics besides, at every width
+        return "batch"
     numbers = all(isinstance(v, (int, float)) for v in values)
     return max(values) if numbers else values[-1]
 

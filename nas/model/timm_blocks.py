@@ -64,6 +64,11 @@ def act_of(module: nn.Module, path: str) -> parts.Act:
     return _ACTS[act]
 
 
+def norm_of(module: nn.Module) -> parts.Norm:
+    """Return which norm a module is; any other than ours shows in the comparison."""
+    return "layer" if type(module).__name__.startswith("LayerNorm") else "batch"
+
+
 def _se_of(module: Any, path: str) -> parts.Se:
     if isinstance(module, nn.Identity):
         return "none"
@@ -90,14 +95,14 @@ def read_block(block: Any, path: str) -> Block:
 def _read_conv(block: Any, path: str) -> Block:
     conv, act = conv_of(block.conv, f"{path}.conv"), act_of(block.bn1, f"{path}.bn1")
     if block.has_skip:
-        return ResidualConv(conv.out_channels, window(conv), act)
-    return Conv(conv.out_channels, conv.stride[0], window(conv), act)
+        return ResidualConv(conv.out_channels, window(conv), act, norm_of(block.bn1))
+    return Conv(conv.out_channels, conv.stride[0], window(conv), act, norm_of(block.bn1))
 
 
 def _read_depthwise_separable(block: Any, path: str) -> Block:
     conv = conv_of(block.conv_dw, f"{path}.conv_dw")
     fields = (_se_of(block.se, f"{path}.se"), act_of(block.bn1, f"{path}.bn1"), bool(block.has_pw_act))
-    return DepthwiseSeparable(_out_chs(block.conv_pw), conv.stride[0], window(conv), *fields)
+    return DepthwiseSeparable(_out_chs(block.conv_pw), conv.stride[0], window(conv), *fields, norm_of(block.bn1))
 
 
 def _read_mbconv(block: Any, path: str) -> Block:
@@ -108,6 +113,7 @@ def _read_mbconv(block: Any, path: str) -> Block:
         window(conv),
         se=_se_of(block.se, f"{path}.se"),
         act=act_of(block.bn1, f"{path}.bn1"),
+        norm=norm_of(block.bn1),
     )
     return _with_ratio(read, block, expand.in_channels, expand.out_channels)
 
@@ -120,6 +126,7 @@ def _read_fused_mbconv(block: Any, path: str) -> Block:
         window(conv),
         se=_se_of(block.se, f"{path}.se"),
         act=act_of(block.bn1, f"{path}.bn1"),
+        norm=norm_of(block.bn1),
     )
     return _with_ratio(read, block, conv.in_channels, conv.out_channels)
 
@@ -137,6 +144,7 @@ def _read_uib(block: Any, path: str) -> Block:
         window(middle) if middle else 0,
         act=act_of(block.pw_exp.bn, f"{path}.pw_exp.bn"),
         layer_scale=not isinstance(block.layer_scale, nn.Identity),
+        norm=norm_of(block.pw_exp.bn),
     )
     return _with_ratio(read, block, expand.in_channels, expand.out_channels)
 
