@@ -15,21 +15,25 @@ _EPS = 1e-5
 
 
 def zen(network: nn.Module, batch: ProxyBatch) -> float:
-    """Return log of the features' mean change under noise, plus the log spread that batch norms divide away.
+    """Return log of the features' mean change under noise, plus the log spread that norms divide away.
 
     Images and weights are Gaussian noise, the same for every network. The features are what enters the classifier.
+    Counted are batch norms, and layer norms that stand where a batch norm would: behind a convolution, with its
+    activation. Without these a convolutional network with layer norm would be judged by the end of it alone. Layer
+    norms before a branch (ConvNeXt, transformer) are not.
     """
     noisy = copy.deepcopy(network).train()
     generator = torch.Generator().manual_seed(0)
     spreads: list[Tensor] = []
 
-    def spread(_module: nn.Module, inputs: Any) -> None:
-        spreads.append(inputs[0].var((0, 2, 3), unbiased=False).mean())
+    def spread(module: nn.Module, inputs: Any) -> None:
+        over = 1 if isinstance(module, nn.LayerNorm) else (0, 2, 3)  # of (N, C, H, W)
+        spreads.append(inputs[0].var(over, unbiased=False).mean())
 
     for module in noisy.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             _fill(module, generator)
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d) or (isinstance(module, nn.LayerNorm) and hasattr(module, "act")):
             module.register_forward_pre_hook(spread)
     images = torch.randn(batch.images.shape, generator=generator)
     change = torch.randn(batch.images.shape, generator=generator)
