@@ -67,6 +67,19 @@ def test_our_attention_loses_heads_and_channels_around_it() -> None:
     assert block.attn.query.out_channels == block.attn.proj.in_channels == 8
 
 
+def test_layer_norm_in_the_place_of_batch_norm_is_pruned_with_its_channels() -> None:
+    from nas.compress.form import form_of, restore, trainable
+    from nas.model.network import build
+    from nas.space.space import load_space
+
+    whole = build(load_space("benchmarks/narrow-layer.yaml").for_classes(4).largest(), seed=0)
+    network = trainable(build(load_space("benchmarks/narrow-layer.yaml").for_classes(4).largest(), seed=0))
+    prune(network, 0.5, side=32)
+    assert network.get_submodule("bn1").normalized_shape == (4,)
+    again, images = restore(whole, form_of(network), network.state_dict()), torch.randn(2, 3, 32, 32)
+    assert torch.equal(again(images), network(images))
+
+
 def test_a_network_without_anything_to_remove_is_an_error() -> None:
     with pytest.raises(NasError, match="cannot be removed"):
         prune(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)), 0.5, side=8)

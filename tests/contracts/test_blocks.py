@@ -231,6 +231,8 @@ def test_one_family_is_exported_quickly(tmp_path) -> None:
 @FAMILIES
 def test_it_is_exported_and_runs_in_onnx_runtime(family: type[Block], tmp_path) -> None:
     flags = [examples(family, draws=0)[0], *examples(family, draws=3, seed=1)[-2:]]
+    norms = legal_values(family, "norm") if "norm" in field_names(family) else ()
     booleans = [name for name, hint in typing.get_type_hints(family).items() if hint is bool]
     flags += [family(**{**base_fields(), name: True}) for name in booleans]
+    flags += [family(**{**base_fields(), "norm": norm}) for norm in norms]
     check_format(family, tmp_path, list(dict.fromkeys(flags)))

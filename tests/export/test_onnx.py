@@ -5,9 +5,14 @@ import pytest
 import torch
 from torch import nn
 
+from nas.blocks.fused_mbconv import FusedMBConv
+from nas.blocks.mbconv import MBConv
 from nas.errors import NasError
-from nas.export import ModelFacts
+from nas.export import ModelFacts, export_module
 from nas.export.onnx import EXPORTER
+from nas.model.network import build
+from nas.space.architecture import Architecture
+from nas.space.ends import Head, Stem
 
 FACTS = ModelFacts(
     16, ("Äpfel", "pears"), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), digest="0123456789abcdef", macs=42
@@ -69,6 +74,16 @@ def test_any_batch_gives_what_pytorch_gives(written, batch):
     images = torch.randn(batch, 3, 16, 16, generator=torch.Generator().manual_seed(batch))
     logits = EXPORTER.load(path)(images.numpy())
     assert torch.allclose(torch.from_numpy(logits), module(images), atol=1e-5)
+
+
+def test_layer_norm_behind_convolutions_is_one_node_and_the_same(tmp_path):
+    blocks = (MBConv(16, 2, norm="layer"), FusedMBConv(16, norm="layer"))
+    head = Head("pool_conv_norm", 16, norm="layer")
+    network = build(Architecture(16, 3, Stem(8, norm="layer"), (blocks,), head), seed=0).eval()
+    images = torch.randn(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert export_module(network, "onnx", tmp_path, facts=ModelFacts(16), images=images).passed
+    nodes = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
+    assert nodes.count("LayerNormalization") == 1 + 3 + 2 + 1
 
 
 def test_the_file_does_not_say_where_it_was_made(written):

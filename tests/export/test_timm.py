@@ -111,9 +111,16 @@ def of_an_own_file() -> Architecture:
     return with_family(module.BLOCK)
 
 
+def of_layer_norm() -> Architecture:
+    """Return a network of convolutions with layer norm everywhere."""
+    kinds = ("mbconv", "depthwise_separable", "fused_mbconv", "residual_conv", "conv", "uib", "group_bottleneck")
+    blocks = tuple(block_types()[kind](16, norm="layer") for kind in kinds)  # type: ignore[call-arg]
+    return Architecture(16, 3, Stem(16, norm="layer"), (blocks,), Head("conv_pool", 24, norm="layer"))
+
+
 NETWORKS = {
     **{kind: with_family(family) for kind, family in block_types().items()},
-    **{"tokens": of_tokens(), "own file": of_an_own_file()},
+    **{"tokens": of_tokens(), "own file": of_an_own_file(), "layer norm": of_layer_norm()},
 }
 
 

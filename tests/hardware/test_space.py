@@ -53,6 +53,22 @@ def test_coral_has_no_attention_and_says_why() -> None:
     assert any("hard_swish" in line for line in restriction.removed)
 
 
+NORMS = """stem: {out_chs: 8, norm: NORM}, stages: [{depth: [1, 2], out_chs: 16, stride: 2, blocks: [
+  {kind: mbconv, norm: NORM}, {kind: fused_mbconv, norm: NORM}, {kind: convnext, norm: NORM, act: relu}]}],
+  heads: [{kind: conv_pool, features: 16, norm: NORM}]"""
+
+
+def test_coral_has_no_layer_norm() -> None:
+    coral = load_profile("coral-edgetpu")
+    restriction = restrict(space_of(NORMS.replace("NORM", "[layer, batch]")), coral)
+    (stage,) = restriction.space.stages
+    parts = [restriction.space.stem, *(f.fields for f in stage.families), restriction.space.heads["conv_pool"]]
+    assert [part["norm"] for part in parts] == [("batch",)] * 5
+    assert "stage 0: mbconv: norm layer needs layer_norm" in restriction.removed
+    with pytest.raises(UserError, match="can run no stem .* layer_norm"):
+        restrict(space_of(NORMS.replace("NORM", "layer")), coral)
+
+
 def test_changed_seeds_have_another_name() -> None:
     space = load_space("tiny-hybrid")
     restriction = restrict(space, load_profile("coral-edgetpu"))

@@ -19,6 +19,7 @@ from tests.model.same_as_timm import difference
     "name",
     [
         "test_efficientnet",
+        "test_efficientnet_ln",
         "mobilenetv4_conv_small_035",
         "ghostnet_050",
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("mnasnet_small", "semnasnet_075", "efficientnet_es")),
@@ -61,6 +62,7 @@ def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
         ("efficientnet_cc_b0_4e", "blocks.* is a CondConvResidual; read are ConvBnAct"),
         ("mobilenetv3_rw", r"bn1 is .*eps=0.001.*where an architecture has .*eps=1e-05"),
         ("mobilenetv4_conv_aa_medium", r"blocks.0.0.aa is AvgPool2d\(.*an architecture has nothing"),
+        ("test_efficientnet_gn", r"bn1 is GroupNormAct\(.*where an architecture has BatchNormAct2d"),
         ("ghostnetv2_100", r"blocks.2.0.ghost1 is GhostModuleV2\(\), where an architecture has GhostModule"),
         ("convnext_atto_ols", "stem is 3 modules; read is a stem of patches"),
         ("convnext_atto_rms", r"stem.1 is RmsNorm2d\(.*where an architecture has LayerNorm2d"),

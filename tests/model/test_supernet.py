@@ -1,16 +1,19 @@
 """Weight sharing: a subnet is the extracted network, and the largest holds every other."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
+import yaml
 
 from nas.model.largest import open_widths
 from nas.model.network import build
 from nas.model.slicing import enclosing, slice_like
 from nas.model.supernet import Supernet
 from nas.space.document import space_names
-from nas.space.space import load_space
+from nas.space.ends import Stem
+from nas.space.space import SearchSpace, load_space
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,35 @@ def test_a_subnet_gives_what_its_extracted_network_gives(tiny: Supernet) -> None
 @pytest.mark.parametrize("name", space_names())
 def test_every_space_shares_weights(name: str) -> None:
     assert sampled_difference(Supernet(load_space(name).for_classes(5)), 5) <= 1e-4
+
+
+MIXED = """
+name: mixed
+description: both norms in one place
+resolution: 16
+stem: {out_chs: 8, norm: NORMS}
+stages:
+  - depth: [1, 2]
+    out_chs: [12, 16]
+    blocks:
+      - {kind: group_bottleneck, group_width: [7, 8], bottle_ratio: [1, 2], norm: NORMS}
+      - {kind: mbconv, exp_ratio: [1, 2], rank: [1, 0.5], norm: NORMS}
+      - {kind: convnext, norm: NORMS}
+heads: [{kind: conv_pool, features: [8, 16], norm: NORMS}]
+"""
+
+
+@pytest.mark.parametrize("norms", ["[batch, layer]", "[layer, batch]"])
+def test_norms_share_what_both_have(norms: str) -> None:
+    space = SearchSpace.read(yaml.safe_load(MIXED.replace("NORMS", norms))).for_classes(3)
+    assert space.parameters["s0.b0.mbconv.norm"] == tuple(yaml.safe_load(norms))
+    supernet, rng = Supernet(space, seed=0), random.Random(0)
+    assert sampled_difference(supernet, 30) <= 1e-5
+    drawn = [space.sample(rng) for _ in range(10)]
+    assert all(space.decode(space.encode(architecture)) == architecture for architecture in drawn)
+    batch, layer = (dict(supernet.weights(replace(drawn[0], stem=Stem(8, norm=n)))) for n in ("batch", "layer"))
+    assert batch["bn1.weight"].data_ptr() == layer["bn1.weight"].data_ptr()
+    assert set(batch) > set(layer)
 
 
 def test_an_extracted_network_is_ordinary(tiny: Supernet) -> None:

@@ -25,7 +25,8 @@ resolution: 16
 stem: {kind: patch, out_chs: 8, kernel_size: 4, stride: 4}
 stages:
   - {depth: [1, 2], out_chs: [8, 16], stride: 1, blocks: [
-      {kind: convnext, kernel_size: [3, 5], mlp_ratio: [1, 2]}, {kind: transformer, num_heads: 1, head_dim: 8}]}
+      {kind: convnext, kernel_size: [3, 5], mlp_ratio: [1, 2]}, {kind: transformer, num_heads: 1, head_dim: 8},
+      {kind: mbconv, exp_ratio: [1, 2], norm: layer}]}
 heads: [{kind: pool_norm}]
 """
 # Plain gradient descent: where a gradient is zero but for rounding, Adam would make a whole step of it.

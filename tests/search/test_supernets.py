@@ -47,8 +47,12 @@ def test_classes_recipe_and_data_count_and_names_do_not(data) -> None:
 def test_a_field_that_a_family_gained_later_counts_only_where_it_says_something(data) -> None:
     space = load_space("tiny-hybrid").for_classes(10)
     key = supernet_key(space, data, RECIPE)
-    without = [{n: v for n, v in f.fields.items() if n != "rank"} for s in space.stages for f in s.families]
+    gained = ("rank", "norm")
+    without = [{n: v for n, v in f.fields.items() if n not in gained} for s in space.stages for f in s.families]
     made = iter(without)
     stages = (replace(s, families=tuple(replace(f, fields=next(made)) for f in s.families)) for s in space.stages)
-    assert supernet_key(replace(space, stages=tuple(stages)), data, RECIPE) == key
+    stem = {n: v for n, v in space.stem.items() if n != "norm"}
+    assert supernet_key(replace(space, stages=tuple(stages), stem=stem), data, RECIPE) == key
     assert supernet_key(with_field(space, "mbconv", "rank", (1.0, 0.5)), data, RECIPE) != key
+    assert supernet_key(with_field(space, "mbconv", "norm", ("layer",)), data, RECIPE) != key
+    assert supernet_key(replace(space, stem={**space.stem, "norm": ("layer",)}), data, RECIPE) != key

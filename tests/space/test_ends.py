@@ -1,11 +1,13 @@
 """Stems and heads: shapes, and that one network has one description."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from nas.blocks.parts import Norm
 from nas.errors import UserError
 from nas.export import ModelFacts, export_module
 from nas.model.network import build
@@ -56,6 +58,7 @@ def test_a_stem_gives_the_shape_it_says(stem: Stem, resolution: int) -> None:
         ({"kernel_size": 4, "stride": 4, "kind": "tokens", "act": "gelu"}, "act must stay relu"),
         ({"kernel_size": 1, "stride": 1, "kind": "patch"}, "stride must be 2 to 64"),
         ({"kernel_size": 4, "stride": 4}, "stride must be 1 or 2"),
+        ({"kernel_size": 4, "stride": 4, "kind": "patch", "norm": "layer"}, "norm must stay batch"),
     ],
 )
 def test_a_stem_that_makes_no_sense_is_refused(fields: dict[str, object], reason: str) -> None:
@@ -70,11 +73,26 @@ def test_a_stem_that_makes_no_sense_is_refused(fields: dict[str, object], reason
         ({"kind": "pool_norm", "act": "gelu"}, "act must stay relu"),
         ({"kind": "conv_pool", "features": 8, "hidden": 8}, "hidden belongs to kind conv_pool_mlp"),
         ({"kind": "conv_pool_mlp", "features": 8}, "hidden belongs to kind conv_pool_mlp"),
+        ({"kind": "pool_conv", "features": 8, "norm": "layer"}, "norm must stay batch"),
+        ({"kind": "pool_norm", "norm": "layer"}, "norm must stay batch"),
     ],
 )
 def test_a_head_that_makes_no_sense_is_refused(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Head(**fields)
+
+
+WITH_NORM = [Head("conv_pool", 8), Head("pool_conv_norm", 8), Head("conv_pool_mlp", 8, hidden=4)]
+
+
+@pytest.mark.parametrize("head", WITH_NORM, ids=lambda head: head.kind)
+def test_ends_with_layer_norm_have_no_batch_norm_and_equal_names(head: Head) -> None:
+    def network(norm: Norm) -> torch.nn.Module:
+        return build(Architecture(32, 5, Stem(8, norm=norm), (), replace(head, norm=norm)))
+
+    assert not list(network("layer").buffers())
+    assert [n for n, _ in network("layer").named_parameters()] == [n for n, _ in network("batch").named_parameters()]
+    assert network("layer").eval()(torch.randn(2, 3, 32, 32)).shape == (2, 5)
 
 
 def test_what_a_stem_and_a_head_gained_is_not_written_where_it_says_nothing() -> None:

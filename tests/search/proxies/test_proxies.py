@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from nas.blocks.mbconv import MBConv
+from nas.model.network import build
 from nas.search.proxies import PROXIES, ProxyBatch, rank_average
+from nas.space.architecture import Architecture
+from nas.space.ends import Head, Stem
 
 NAMES = pytest.mark.parametrize("name", PROXIES)
 
@@ -88,6 +92,16 @@ def test_naswot_of_images_that_cannot_be_told_apart_is_the_lowest(pairs):
 def test_zen_adds_the_spread_that_batch_norms_divide_away(batch):
     deep, shallow = (PROXIES["zen"](network(8, depth), batch) for depth in (4, 1))
     assert deep > shallow + 3 * 0.5 * math.log(8)
+
+
+def test_zen_judges_layer_norm_in_the_place_of_batch_norm_alike(batch):
+    def score(norm, depth):
+        stem, blocks = Stem(8, stride=1, norm=norm), (MBConv(8, exp_ratio=2, norm=norm),) * depth
+        return PROXIES["zen"](build(Architecture(8, 4, stem, (blocks,), Head()), seed=0), batch)
+
+    grown = {norm: score(norm, 4) - score(norm, 1) for norm in ("batch", "layer")}
+    assert grown["layer"] == pytest.approx(grown["batch"], rel=0.2)
+    assert grown["layer"] > 3
 
 
 def test_zico_rewards_steady_gradients():
