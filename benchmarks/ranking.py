@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.switchable import SwitchableSupernet
 from nas import runs, torch_compat
 from nas.data import ImageData, load_data
 from nas.data.batches import TrainingBatches
@@ -36,7 +36,7 @@ from nas.search.ranking import correlation
 from nas.search.supernet_evaluator import CALIBRATION_IMAGES, SupernetEvaluator, load_supernet
 from nas.search.supernets import stored_supernet
 from nas.space.space import SearchSpace, load_space
-from nas.training.distill import distillation_loss, label_loss
+from nas.training.distill import label_loss, soft_loss
 from nas.training.loop import Step, fit
 from nas.training.recipe import Recipe
 from nas.training.supernet import RANDOM_SUBNETS, sandwich
@@ -79,7 +79,6 @@ class Case:
         return cls(path, config, space.for_classes(data.num_classes), data, networks)
 
 
-Soft = Callable[[Tensor, Tensor], Tensor]  # the student's logits and the teacher's to a loss
 Count = Callable[[float], int]  # how many subnets a step has, by the share of all steps that is done
 
 
@@ -96,48 +95,36 @@ def largest_first(done: float) -> int:
     return 1 if done < 0.1 else 2 if done < 0.2 else whole(done)
 
 
-def alpha_divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return AlphaNet's loss: the larger of two alpha-divergences, image by image, with ratios clipped at 5.
-
-    Wang et al. 2021, arXiv 2102.07954, for alpha of -1 and 1.
-    """
-    log_q, p = F.log_softmax(student, dim=1), F.softmax(teacher, dim=1)
-    q = log_q.detach().exp()
-    ratio = (p / q.clamp_min(1e-6)).clamp_max(5.0)
-    # Of alpha 1: Kullback-Leibler of the student from the teacher; of alpha -1: half the chi-squared distance of them.
-    values = (p * ratio.clamp_min(1e-6).log()).sum(1), ((q / ratio.clamp_min(0.2)).sum(1) - 1) / 2
-    losses = -(q * ratio * log_q).sum(1), (q / ratio.clamp_min(0.2) * log_q).sum(1)
-    return torch.where(values[0] >= values[1], *losses).mean()
-
-
 @dataclass(frozen=True)
 class Variant:
     """A way to train shared weights.
 
     Attributes:
         changes: what it changes in the recipe.
-        soft: how subnets learn from the largest.
         count: how many subnets each step has.
         passes: how many times as many passes.
         project: whether what contradicts the largest subnet is taken out of the others' gradients.
+        supernet: what holds the shared weights.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
-    soft: Soft = distillation_loss
     count: Count = whole
     passes: int = 1
     project: bool = False
+    supernet: type[Supernet] = Supernet
 
 
 VARIANTS: Mapping[str, Variant] = {
     "moving average": Variant({"ema_decay": 0.99}),
-    "alpha-divergence": Variant(soft=alpha_divergence),
+    "alpha-divergence": Variant({"distill_divergence": "alpha"}),
     "largest first": Variant(count=largest_first),
     "no clipping": Variant({"grad_clip": None}),
     "default": Variant(),
     "labels alone": Variant({"distill_weight": 0.0}),
     "twice the passes": Variant(passes=2),
     "gradient projection": Variant(project=True),
+    "switchable scales": Variant(supernet=SwitchableSupernet),
+    "projection and scales": Variant(project=True, supernet=SwitchableSupernet),
 }
 
 
@@ -149,7 +136,7 @@ def gradients(supernet: Supernet) -> dict[str, Tensor]:
 def project(supernet: Supernet, largest: Mapping[str, Tensor]) -> None:
     """Take out of what was added to `largest` the part that contradicts it, weight by weight tensor.
 
-    NASViT's projection (Gong et al. 2022, ICLR), without its switchable scales.
+    NASViT's projection (Gong et al. 2022, ICLR); for its switchable scales see `SwitchableSupernet`.
     """
     for name, parameter in supernet.named_parameters():
         if parameter.grad is None or name not in largest:
@@ -174,7 +161,7 @@ def sandwich_step(supernet: Supernet, recipe: Recipe, variant: Variant, steps: i
         for subnet in smaller:
             student = supernet(subnet, images)
             hard = label_loss(student, labels, smoothing=recipe.label_smoothing)
-            soft = variant.soft(student, logits.detach())
+            soft = soft_loss(student, logits.detach(), recipe)
             ((1 - recipe.distill_weight) * hard + recipe.distill_weight * soft).backward()
         if variant.project:
             project(supernet, before)
@@ -187,7 +174,7 @@ def trained(case: Case, variant: Variant) -> Supernet:
     """Train shared weights in a variant's way."""
     recipe = replace(case.recipe, **variant.changes)
     recipe = replace(recipe, epochs=recipe.epochs * variant.passes)
-    supernet = Supernet(case.space, seed=recipe.seed).train()
+    supernet = variant.supernet(case.space, seed=recipe.seed).train()
     batches = TrainingBatches(case.data, batch_size=recipe.batch_size, seed=recipe.seed, mixup=recipe.mixup)
     steps = recipe.epochs * len(batches)
     fit(supernet, sandwich_step(supernet, recipe, variant, steps), batches, recipe)

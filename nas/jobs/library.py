@@ -123,6 +123,7 @@ def search(
     evaluations: int | None = None,
     finalists: int | None = None,
     supernet_epochs: int | None = None,
+    supernet_divergence: str | None = None,
     candidate_epochs: int | None = None,
     finalist_epochs: int | None = None,
     final_seeds: int | None = None,
@@ -168,6 +169,7 @@ def search(
         evaluations: candidates that are scored.
         finalists: candidates that are trained to the end.
         supernet_epochs: passes that train the shared weights.
+        supernet_divergence: how subnets learn from the largest: ``kl`` (None) or ``alpha``.
         candidate_epochs: passes that train each candidate, where the evaluator trains them.
         finalist_epochs: passes that train each finalist.
         final_seeds: trainings of the winner and of the best known design.
@@ -235,6 +237,7 @@ def search(
             "evaluations": evaluations,
             "finalists": finalists,
             "supernet_epochs": supernet_epochs,
+            "supernet_divergence": supernet_divergence,
             "finalist_epochs": finalist_epochs,
             "workers": _given(
                 address=ray_address,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nas.blocks.user import load_blocks
 from nas.data import ImageData, load_data
@@ -24,7 +24,7 @@ from nas.search.target import Target, derive_latency_ms, feasible_share, load_ta
 from nas.search.timing import timed
 from nas.space.space import SearchSpace, load_space
 from nas.training.precision import PRECISIONS, Precision
-from nas.training.recipe import Recipe, default_recipe
+from nas.training.recipe import DIVERGENCES, Divergence, Recipe, default_recipe
 
 SMALL_SPACE = "tiny-hybrid"
 LARGE_SPACE = "mobile-hybrid"
@@ -47,6 +47,7 @@ class Wishes:
         evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
         changes: fields of the efforts' recipes that the user set, by name (``supernet_epochs``, ``evaluations``, ...).
         study_storage: database that the study is shared in; None searches alone.
+        supernet_divergence: how subnets are compared with the largest one that they learn from.
         final_seeds: trainings of the winner and of the best known design.
         precision: ``float`` or ``int8``, of the networks whose accuracies are compared; None takes the target's.
         time_budget_s: how long the whole search may take; evaluations and epochs that are given are then upper limits.
@@ -66,6 +67,7 @@ class Wishes:
     evaluations: int | None = None
     finalists: int | None = None
     supernet_epochs: int | None = None
+    supernet_divergence: str | None = None
     finalist_epochs: int | None = None
     candidate_epochs: int | None = None
     final_seeds: int | None = None
@@ -79,7 +81,12 @@ class Wishes:
     study_storage: str | None = None
 
     def __post_init__(self) -> None:
-        for what, name, legal in (("selection rule", self.select, RULES), ("sampler", self.sampler, SAMPLERS)):
+        named = (
+            ("selection rule", self.select, RULES),
+            ("sampler", self.sampler, SAMPLERS),
+            ("divergence", self.supernet_divergence, DIVERGENCES),
+        )
+        for what, name, legal in named:
             if name is not None and name not in legal:
                 raise unknown_name(what, name, legal)
         if not 0 <= self.accuracy_slack <= 1:
@@ -159,6 +166,7 @@ def _evaluator(wishes: Wishes) -> Order:
     kind = kind_of(order)
     idle = {
         "--supernet-epochs": wishes.supernet_epochs is not None and not kind.needs_supernet,
+        "--supernet-divergence": wishes.supernet_divergence is not None and not kind.needs_supernet,
         "--warm-start": wishes.warm_start is not None and not kind.needs_supernet,
         "--candidate-epochs": wishes.candidate_epochs is not None and order.name != "train",
     }
@@ -206,6 +214,8 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
         chosen = replace(chosen, candidate=replace(chosen.finalist, epochs=_CANDIDATE_EPOCHS, ema_decay=None))
     if wishes.smoke:
         chosen = _smoke(chosen)
+    if wishes.supernet_divergence is not None:
+        chosen = replace(chosen, supernet=_diverging(chosen.supernet, wishes.supernet_divergence))
     changes: dict[str, Any] = {name: getattr(wishes, name) for name in ("evaluations", "finalists", "final_seeds")}
     if wishes.supernet_epochs is not None:
         changes["supernet"] = _epochs(chosen.supernet, wishes.supernet_epochs, "--supernet-epochs")
@@ -217,6 +227,10 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
         return replace(chosen, **{name: value for name, value in changes.items() if value is not None})
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def _diverging(recipe: Recipe, divergence: str) -> Recipe:
+    return replace(recipe, distill_divergence=cast(Divergence, divergence))
 
 
 def _smoke(effort: Effort) -> Effort:

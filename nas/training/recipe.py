@@ -6,6 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from nas import schema
+
+Divergence = Literal["kl", "alpha"]
+DIVERGENCES = ("kl", "alpha")
+
 if TYPE_CHECKING:
     from nas.data import ImageData
 
@@ -31,6 +36,7 @@ class Recipe:
         mixup: alpha of mixup's Beta distribution; 0 mixes nothing.
         distill_weight: share of the loss that follows the teacher, where there is one.
         distill_temperature: softens both distributions before they are compared.
+        distill_divergence: how they are compared, see `nas.training.distill`.
         seed: decides order, augmentation and dropout.
     """
 
@@ -48,6 +54,7 @@ class Recipe:
     distill_weight: float = 0.5
     distill_temperature: float = 1.0
     seed: int = 0
+    distill_divergence: Divergence = schema.later("kl")
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "lr", "momentum", "distill_temperature"):
@@ -59,6 +66,8 @@ class Recipe:
         for name in ("warmup_fraction", "label_smoothing", "distill_weight"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        if self.distill_divergence not in DIVERGENCES:
+            raise ValueError(f"distill_divergence must be {' or '.join(DIVERGENCES)}, got {self.distill_divergence!r}")
         if self.grad_clip is not None and not self.grad_clip > 0:
             raise ValueError(f"grad_clip must be above 0 or null, got {self.grad_clip}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:

@@ -20,7 +20,7 @@ from nas.model.supernet import Supernet
 from nas.space.architecture import Architecture
 from nas.space.space import SearchSpace
 from nas.training.device import mixed_precision
-from nas.training.distill import distillation_loss, label_loss
+from nas.training.distill import label_loss, soft_loss
 from nas.training.group import ALONE, Group
 from nas.training.loop import Callbacks, FitResult, Step, fit
 from nas.training.recipe import Recipe
@@ -80,7 +80,7 @@ def sandwich_step(supernet: Supernet, recipe: Recipe) -> Step:
             with mixed_precision(images.device):
                 logits = supernet(subnet, images)
                 hard = label_loss(logits, labels, smoothing=recipe.label_smoothing)
-                soft = distillation_loss(logits, teacher, temperature=recipe.distill_temperature)
+                soft = soft_loss(logits, teacher, recipe)
                 mixed = (1 - recipe.distill_weight) * hard + recipe.distill_weight * soft
             mixed.backward()
             smaller_loss += mixed.item() / len(smaller)

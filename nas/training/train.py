@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nas.data import ImageData
 from nas.data.batches import Batch, TrainingBatches
 from nas.training.device import mixed_precision
-from nas.training.distill import distillation_loss, label_loss
+from nas.training.distill import label_loss, soft_loss
 from nas.training.loop import Callbacks, FitResult, Step, device_of, fit, images_to
 from nas.training.recipe import Recipe
 
@@ -64,7 +64,7 @@ def single_step(network: Forward, recipe: Recipe, teacher: Teacher | None = None
             if teacher is not None:
                 with torch.no_grad():
                     wanted = teacher(images, number)
-                soft = distillation_loss(logits, wanted, temperature=recipe.distill_temperature)
+                soft = soft_loss(logits, wanted, recipe)
                 loss = (1 - recipe.distill_weight) * loss + recipe.distill_weight * soft
         loss.backward()
         return {"loss": loss.item()}

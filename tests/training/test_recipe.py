@@ -25,6 +25,7 @@ from nas.training.recipe import Recipe, default_recipe
         {"ema_decay": 1.0},
         {"distill_weight": 2.0},
         {"distill_temperature": 0.0},
+        {"distill_divergence": "beta"},
     ],
 )
 def test_impossible_values_are_refused_by_name(wrong: dict[str, Any]) -> None:

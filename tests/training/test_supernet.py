@@ -37,10 +37,10 @@ class OneBatch:
         return iter([(self.images, self.labels)] * 4)
 
 
-def trained(seed: int) -> tuple[Supernet, list[float]]:
+def trained(seed: int, **changes) -> tuple[Supernet, list[float]]:
     space = SearchSpace.read(yaml.safe_load(SPACE)).for_classes(2)
     supernet = Supernet(space, seed=seed).train()
-    recipe = Recipe(epochs=12, batch_size=16, lr=1e-2, seed=seed, label_smoothing=0.0)
+    recipe = Recipe(epochs=12, batch_size=16, lr=1e-2, seed=seed, label_smoothing=0.0, **changes)
     result = fit(supernet, sandwich_step(supernet, recipe), OneBatch(), recipe)
     return supernet, [h["smaller_loss"] for h in result.history]
 
@@ -50,3 +50,10 @@ def test_subnets_learn_together_and_reproducibly() -> None:
     assert losses[-1] < 0.5 * losses[0]
     again, _ = trained(1)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+
+
+def test_subnets_learn_by_alpha_divergence_too() -> None:
+    supernet, losses = trained(1, distill_divergence="alpha")
+    assert losses[-1] < 0.5 * losses[0]
+    other, _ = trained(1)
+    assert not all(torch.equal(a, b) for a, b in zip(supernet.parameters(), other.parameters(), strict=True))

@@ -48,6 +48,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--evaluations", type=whole, metavar="N", help="candidates that are scored")
     how.add_argument("--finalists", type=whole, metavar="N", help="candidates that are trained to the end")
     how.add_argument("--supernet-epochs", type=whole, metavar="N", help="passes that train the shared weights")
+    how.add_argument("--supernet-divergence", metavar="NAME", help=_DIVERGENCE)
     how.add_argument("--candidate-epochs", type=whole, metavar="N", help="passes that train one (--evaluator train)")
     how.add_argument("--finalist-epochs", type=whole, metavar="N", help="passes that train each finalist")
     how.add_argument("--final-seeds", type=whole, metavar="N", help=_SEEDS)
@@ -121,7 +122,15 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
-        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
+        *(
+            "evaluations",
+            "finalists",
+            "supernet_epochs",
+            "supernet_divergence",
+            "finalist_epochs",
+            "candidate_epochs",
+            "evaluator",
+        ),
         *("final_seeds", "time_budget_s", "precision", "study_storage"),
     )
     return Wishes(
@@ -196,6 +205,9 @@ _SLACK = "accuracy that the rule may give up, in points (default: 1)"
 _TIME = "2h, 30m, 90s: the whole search takes so long; evaluations and epochs that are given are then upper limits"
 _PRECISION = "float or int8: candidates are scored as if rounded to eight bits (default: the target's precision)"
 _SEEDS = "trainings of the winner and of the best known design (default: 3 on small data, else 1)"
+_DIVERGENCE = (
+    "how subnets learn from the largest: kl (soft targets) or alpha (AlphaNet's adaptive divergence) (default: kl)"
+)
 _WARM_START = (
     "start the shared weights from a checkpoint of timm's: a network of the space, with the weights that timm offers "
     "(downloaded) or those of FILE, .safetensors or .pth"
