@@ -2,7 +2,7 @@
 
     nas search --target host-cpu --name digits --finalists 1 --evaluations 12   # any run
     nas supernet eval runs/digits                         # trains networks alone, once
-    python -m benchmarks.ranking runs/digits              # trains a supernet for each variant; goes on where it stopped
+    python -m benchmarks.ranking runs/digits --seeds 5    # trains supernets of each variant; goes on where it stopped
     python -m benchmarks.ranking runs/digits --calibration   # how many images batch norms need
 
 Kendall's tau of inherited scores with the mean over the seeds of the networks trained alone.
@@ -170,35 +170,41 @@ def sandwich_step(supernet: Supernet, recipe: Recipe, variant: Variant, steps: i
     return step
 
 
-def trained(case: Case, variant: Variant) -> Supernet:
+def trained(case: Case, variant: Variant, seed: int) -> Supernet:
     """Train shared weights in a variant's way."""
     recipe = replace(case.recipe, **variant.changes)
-    recipe = replace(recipe, epochs=recipe.epochs * variant.passes)
-    supernet = variant.supernet(case.space, seed=recipe.seed).train()
-    batches = TrainingBatches(case.data, batch_size=recipe.batch_size, seed=recipe.seed, mixup=recipe.mixup)
+    recipe = replace(recipe, epochs=recipe.epochs * variant.passes, seed=seed)
+    supernet = variant.supernet(case.space, seed=seed).train()
+    batches = TrainingBatches(case.data, batch_size=recipe.batch_size, seed=seed, mixup=recipe.mixup)
     steps = recipe.epochs * len(batches)
     fit(supernet, sandwich_step(supernet, recipe, variant, steps), batches, recipe)
     return supernet.eval()
 
 
-def compare(case: Case, names: Sequence[str]) -> str:
-    """Train the variants that were not trained yet, and write a table in Markdown."""
+def compare(case: Case, names: Sequence[str], seeds: Sequence[int]) -> str:
+    """Train the variants that were not trained yet, and write a table in Markdown: means (standard deviations)."""
     lines = [
         "| variant | tau by accuracy | tau by loss | inherited, lowest / median / highest, % | processor s |",
         "|---|--:|--:|--:|--:|",
     ]
     for name in names:
-        file = case.path / "ranking" / f"{name.replace(' ', '-')}.json"
-        if not file.is_file():
-            start = time.process_time()
-            supernet = trained(case, VARIANTS[name])
-            seconds = time.process_time() - start
-            file.parent.mkdir(exist_ok=True)
-            write_atomic(file, json.dumps({**scores(case, supernet), "seconds": seconds}).encode())
-        found = read_json(file)
-        lines.append(f"| {name} | {row(case, found)} | {found['seconds']:.0f} |")
+        found = [training(case, name, seed) for seed in seeds]
+        seconds = statistics.fmean(f["seconds"] for f in found)
+        lines.append(f"| {name} | {row(case, found)} | {seconds:.0f} |")
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
+
+
+def training(case: Case, name: str, seed: int) -> Mapping[str, Any]:
+    """Return what `scores` gives of a variant's supernet, and its seconds; trained once."""
+    file = case.path / "ranking" / f"{name.replace(' ', '-')}-{seed}.json"
+    if not file.is_file():
+        start = time.process_time()
+        supernet = trained(case, VARIANTS[name], seed)
+        seconds = time.process_time() - start
+        file.parent.mkdir(exist_ok=True)
+        write_atomic(file, json.dumps({**scores(case, supernet), "seconds": seconds}).encode())
+    return read_json(file)
 
 
 def scores(case: Case, supernet: Supernet, images: int = CALIBRATION_IMAGES) -> dict[str, list[float]]:
@@ -208,13 +214,21 @@ def scores(case: Case, supernet: Supernet, images: int = CALIBRATION_IMAGES) -> 
     return {"accuracies": [s.accuracy for s in found], "losses": [s.loss for s in found]}
 
 
-def row(case: Case, found: Mapping[str, Any]) -> str:
-    """Write the correlations with what was trained alone, and the range of accuracies."""
-    accuracy = correlation(found["accuracies"], [statistics.fmean(n["alone"]) for n in case.networks])
-    loss = correlation(found["losses"], [statistics.fmean(n["alone_loss"]) for n in case.networks])
-    percent = sorted(100 * a for a in found["accuracies"])
-    spread = f"{percent[0]:.1f} / {statistics.median(percent):.1f} / {percent[-1]:.1f}"
-    return f"{accuracy.tau:.2f} | {loss.tau:.2f} | {spread}"
+def row(case: Case, found: Sequence[Mapping[str, Any]]) -> str:
+    """Write the correlations with what was trained alone, and the range of accuracies, over several supernets."""
+    alone = [statistics.fmean(n["alone"]) for n in case.networks]
+    alone_loss = [statistics.fmean(n["alone_loss"]) for n in case.networks]
+    by_accuracy = spread([correlation(f["accuracies"], alone).tau for f in found])
+    by_loss = spread([correlation(f["losses"], alone_loss).tau for f in found])
+    percent = [sorted(100 * a for a in f["accuracies"]) for f in found]
+    lowest, median, highest = (statistics.fmean(of(p) for p in percent) for of in (min, statistics.median, max))
+    return f"{by_accuracy} | {by_loss} | {lowest:.1f} / {median:.1f} / {highest:.1f}"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Write a mean, with the standard deviation where there are several."""
+    mean = f"{statistics.fmean(values):.2f}"
+    return mean if len(values) == 1 else f"{mean} ({statistics.stdev(values):.2f})"
 
 
 def calibration_table(case: Case) -> str:
@@ -235,7 +249,7 @@ def calibration_table(case: Case) -> str:
         found = scores(case, supernet, images)
         ms = 1000 * (time.process_time() - start) / len(case.networks)
         agreement = correlation(found["losses"], most["losses"]).tau
-        lines.append(f"| {images} | {row(case, found)} | {agreement:.2f} | {ms:.0f} |")
+        lines.append(f"| {images} | {row(case, [found])} | {agreement:.2f} | {ms:.0f} |")
     return "\n".join(lines)
 
 
@@ -244,12 +258,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="supernets of each variant (default: 1)")
     parser.add_argument("--calibration", action="store_true", help="how many images batch norms need")
     options = parser.parse_args()
     torch.set_num_threads(1)
     try:
         case = Case.read(options.run)
-        print(calibration_table(case) if options.calibration else compare(case, options.variants))
+        seeds = range(case.recipe.seed, case.recipe.seed + options.seeds)
+        print(calibration_table(case) if options.calibration else compare(case, options.variants, seeds))
     except NasError as error:
         print(error, file=sys.stderr)
         return 2

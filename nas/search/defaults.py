@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,10 +20,12 @@ from nas.search.evaluators import DEFAULT as SUPERNET
 from nas.search.evaluators import Order, kind_of, listed_architectures, read_order
 from nas.search.latency_check import MeasureOrder, require_measurable
 from nas.search.objective import RULES, Constraints
+from nas.search.pace import NETWORKS
 from nas.search.samplers import DEFAULT, SAMPLERS
 from nas.search.study import Study
 from nas.search.target import Target, derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
 from nas.search.timing import timed
+from nas.space.architecture import Architecture
 from nas.space.space import SearchSpace, load_space
 from nas.training.precision import PRECISIONS, Precision
 from nas.training.recipe import DIVERGENCES, Divergence, Recipe, default_recipe
@@ -130,9 +134,10 @@ def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
     # Asked once and thrown away: an impossible budget should fail here, not after the supernet is trained.
     # What is feasible does not depend on the sampler, and the random one is the quickest to say that nothing is.
     only = listed_architectures(order, where)
-    Study(
+    study = Study(
         left, constraints, target.metrics, sampler_name="random", seed=wishes.seed, seeds=where.seeds, only=only
-    ).ask()
+    )
+    first = next(feasible_networks(study))
     config = SearchConfig(
         target=absolute_yaml(wishes.target),
         space=absolute_yaml(name),
@@ -157,7 +162,18 @@ def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
     )
     if wishes.time_budget_s is None:
         return config
-    return timed(config, wishes, where, data, runs_dir, started)
+    further = islice(feasible_networks(study), len(where.seeds) + NETWORKS)  # known designs come first
+    return timed(config, wishes, where, [first, *further][-NETWORKS:], data, runs_dir, started)
+
+
+def feasible_networks(study: Study) -> Iterator[Architecture]:
+    """Yield networks that a study proposes, within its limits, until it knows no other.
+
+    Raises:
+        InfeasibleError: if there is none.
+    """
+    while (candidate := study.ask()) is not None:
+        yield candidate.architecture
 
 
 def _evaluator(wishes: Wishes) -> Order:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas.search.cluster import INLINE
@@ -19,16 +18,17 @@ if TYPE_CHECKING:
     from nas.data import ImageData
     from nas.model.supernet import Supernet
     from nas.search.config import Effort, Workers
+    from nas.space.architecture import Architecture
     from nas.space.space import SearchSpace
     from nas.training.precision import Precision
 
 _LEAST_STEPS = 3  # that count, after one that makes what later ones find made
-_SUBNETS = 3
+NETWORKS = 4  # that are scored; the first one makes what later ones find made
 
 
 def measure_pace(
     full: SearchSpace,
-    left: SearchSpace,
+    feasible: Sequence[Architecture],
     data: ImageData,
     effort: Effort,
     workers: Workers,
@@ -41,7 +41,7 @@ def measure_pace(
 
     Args:
         full: the space of the supernet.
-        left: what the target can run of it.
+        feasible: some networks such as will be scored, within all limits.
         data: the data set.
         effort: holds the recipes.
         workers: where candidates will be evaluated.
@@ -60,14 +60,13 @@ def measure_pace(
         recipe = effort.supernet
         epoch_s = steps * _step_s(lambda hooks: train_supernet(supernet, data, recipe, callbacks=hooks), limit_s / 2)
     supernet.eval()
-    evaluation_s = _evaluation_s(supernet, left, data, precision) / at_once(workers)
-    return Pace(
-        epoch_s, evaluation_s, finalist_epoch_s(supernet, left.sample(random.Random(1)), data, effort, limit_s / 4)
-    )
+    evaluation_s = _evaluation_s(supernet, feasible, data, precision) / at_once(workers)
+    finalist_s = finalist_epoch_s(supernet, feasible[-1], data, effort, limit_s / 4)
+    return Pace(epoch_s, evaluation_s, finalist_s)
 
 
 def finalist_epoch_s(
-    supernet: Supernet, architecture: object, data: ImageData, effort: Effort, limit_s: float
+    supernet: Supernet, architecture: Architecture, data: ImageData, effort: Effort, limit_s: float
 ) -> float:
     """Time one pass of one finalist's training, by a few steps of it."""
     from nas.search.supernet_evaluator import at_resolution, calibration_batches, inherit
@@ -76,7 +75,7 @@ def finalist_epoch_s(
     calibration = calibration_batches(data)
     largest = supernet.space.largest()
     teacher: nn.Module = at_resolution(inherit(supernet, largest, calibration), largest).eval()
-    network = at_resolution(inherit(supernet, architecture, calibration), architecture)  # type: ignore[arg-type]
+    network = at_resolution(inherit(supernet, architecture, calibration), architecture)
     recipe = effort.finalist
     steps = len(data.train) // min(recipe.batch_size, len(data.train))
 
@@ -108,12 +107,12 @@ def _step_s(few: Callable[[Callbacks], object], limit_s: float) -> float:
     return statistics.fmean(gaps[1:] or gaps)  # the mean: a sandwich holds dear and cheap subnets
 
 
-def _evaluation_s(supernet: Supernet, space: SearchSpace, data: ImageData, precision: Precision) -> float:
+def _evaluation_s(supernet: Supernet, networks: Sequence[Architecture], data: ImageData, precision: Precision) -> float:
     from nas.search.supernet_evaluator import SupernetEvaluator
 
-    evaluator, rng, seconds = SupernetEvaluator(supernet, data, precision=precision), random.Random(0), []
-    for _ in range(_SUBNETS + 1):
+    evaluator, seconds = SupernetEvaluator(supernet, data, precision=precision), []
+    for network in networks:
         start = time.perf_counter()
-        evaluator.evaluate(space.sample(rng).to_dict())
+        evaluator.evaluate(network.to_dict())
         seconds.append(time.perf_counter() - start)
-    return statistics.fmean(seconds[1:])
+    return statistics.fmean(seconds[1:] or seconds)

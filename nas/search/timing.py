@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from nas.search.config import Effort, SearchConfig
     from nas.search.defaults import Wishes
     from nas.search.target import Field
+    from nas.space.architecture import Architecture
     from nas.training.recipe import Recipe
 
 _RAY_STARTS_S = 10.0  # measured on two cores
@@ -35,7 +37,13 @@ _MEASURING = 0.04  # of the budget may go into timing steps
 
 
 def timed(
-    config: SearchConfig, wishes: Wishes, where: Field, data: ImageData, runs_dir: Path, started: float
+    config: SearchConfig,
+    wishes: Wishes,
+    where: Field,
+    feasible: Sequence[Architecture],
+    data: ImageData,
+    runs_dir: Path,
+    started: float,
 ) -> SearchConfig:
     """Return the configuration with efforts that fit the budget of time, and how the time is split.
 
@@ -45,6 +53,7 @@ def timed(
         config: planned without a budget of time.
         wishes: with the budget.
         where: where the search takes place.
+        feasible: some networks such as will be scored, to be timed.
         data: the data set.
         runs_dir: where supernets that were trained before lie.
         started: when planning began, by `time.monotonic`.
@@ -65,7 +74,7 @@ def timed(
     with suited_threads(data.resolution):
         pace = measure_pace(
             where.full,
-            where.restriction.space,
+            feasible,
             data,
             effort,
             config.workers,

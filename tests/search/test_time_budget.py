@@ -13,9 +13,13 @@ from nas.runs import RunDirectory
 from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes, plan
 from nas.search.engine import _workers
+from nas.search.objective import feasible
+from nas.search.pace import NETWORKS
 from nas.search.standing import StandingWatch
+from nas.search.target import load_target
 from nas.search.time_budget import Pace, TimeLeft, epochs_within, split, time_left, with_whole_passes
 from nas.search.watch import Silent
+from nas.space.architecture import Architecture
 
 PACE = Pace(supernet_epoch_s=10.0, evaluation_s=0.5, finalist_epoch_s=1.0)
 
@@ -125,3 +129,15 @@ def test_a_slow_machine_stops_every_stage_in_time(
     assert (outcome.path / "supernet.safetensors").is_file()
     assert not list((tmp_path / ".supernets").glob("*.safetensors"))  # nobody else may take it for a trained one
     assert outcome.result["winner"]["test_accuracy"] > 0
+
+
+def test_what_is_timed_keeps_the_limits(toy_wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the space is slower than the budget, and never scored: its pace would say nothing."""
+    from nas.search import timing
+
+    seen: list[Architecture] = []
+    monkeypatch.setattr(timing, "measure_pace", lambda _, networks, *__, **___: seen.extend(networks) or PACE)
+    config = plan(replace(toy_wishes, time_budget_s=3600.0), runs_dir=tmp_path)
+    metrics = load_target(config.target).metrics
+    assert len({network.digest for network in seen}) == NETWORKS
+    assert all(feasible(metrics(network), config.constraints) for network in seen)
