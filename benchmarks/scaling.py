@@ -60,7 +60,7 @@ def ray_nodes(count: int):
 def measure(nodes: int, seconds: float, evaluations: int) -> tuple[float, float, float]:
     """Return seconds to the first result, seconds from there to the last, and CPU seconds of the driver in between."""
     from nas.search.config import Workers
-    from nas.search.engine import proposal_lag
+    from nas.search.explore import proposal_lag
     from nas.search.objective import Constraints
     from nas.search.ray_executor import RayExecutor
     from nas.search.study import Study

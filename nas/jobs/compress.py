@@ -57,7 +57,7 @@ def compress_network(order: Order, wishes: Wishes, out: Path | None, watch: Watc
     from nas.compress.chain import compress
     from nas.report.compression import compression_markdown
     from nas.report.compression_chart import draw_chain
-    from nas.search.engine import InterruptedRunError
+    from nas.search.stopping import InterruptedRunError
 
     subject = _subject(order, wishes.seed)
     folder = out or _default_folder(order.network, wishes)

@@ -120,7 +120,7 @@ def check_workers(workers: Workers, data: Path | None) -> None:
     Raises:
         UserError: if something is wrong.
     """
-    from nas.search.engine import executor
+    from nas.search.explore import executor
     from nas.search.ray_executor import RayExecutor
     from nas.training.device import resolve
 
@@ -134,7 +134,7 @@ def _run(config: SearchConfig, run: RunDirectory, watch: Watch) -> Outcome:
     if runs.finished(run.path):
         watch.say(f"run {run.path} is finished already")
         return Outcome(run.path, run.read_json(runs.RESULT), run.file(runs.PAGE))
-    from nas.search.engine import InterruptedRunError
+    from nas.search.stopping import InterruptedRunError
 
     describe(config, run, watch)
     try:

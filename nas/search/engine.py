@@ -5,10 +5,9 @@ Every stage keeps what it has finished in the run directory, so the same call on
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,29 +15,24 @@ from typing import TYPE_CHECKING
 from nas import runs
 from nas.artefacts import save_winner
 from nas.data import load_data
-from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError
 from nas.runs import RunDirectory
 from nas.search.candidate import Candidate
-from nas.search.cluster import INLINE, LOCAL
-from nas.search.config import SearchConfig, Workers
-from nas.search.evaluators import Setting, evaluator_spec, kind_of, listed_architectures
-from nas.search.events import Events
-from nas.search.executor import Executor, OnResult
+from nas.search.config import SearchConfig
+from nas.search.evaluators import Setting, evaluator_spec, kind_of
+from nas.search.executor import OnResult
+from nas.search.explore import executor, explore
 from nas.search.final_stage import choose, train_finalists
 from nas.search.finalists import Finalist
-from nas.search.inline import InlineExecutor
 from nas.search.measured_finalists import measured_finalists
 from nas.search.objective import front as front_of
-from nas.search.ray_executor import RayExecutor
 from nas.search.result import Found, result_document
 from nas.search.rungs import climb
-from nas.search.shared import SharedStudy
 from nas.search.sharing import shared_study
-from nas.search.stopping import stopping
+from nas.search.stopping import InterruptedRunError, stopping
 from nas.search.study import Study
 from nas.search.supernets import own_blocks, run_supernet
-from nas.search.target import Field, Target, load_target, search_field
-from nas.search.time_budget import TimeLeft, time_left
+from nas.search.target import Field, load_target, search_field
+from nas.search.time_budget import time_left
 from nas.search.watch import Watch
 from nas.space.space import load_space
 from nas.training.device import resolve
@@ -46,20 +40,6 @@ from nas.training.threads import suited_threads
 
 if TYPE_CHECKING:
     from nas.model.supernet import Supernet
-
-_LEAST_EVALUATIONS = 8  # are scored even if a budget of time is over
-_WORTH_WORKERS_S = 30.0  # starting Ray takes ten seconds and more
-
-
-class InterruptedRunError(NasError):
-    """Ctrl-C or SIGTERM ended a search before its end; nothing finished is lost. Exit code 130 or 143."""
-
-    exit_code = INTERRUPTED_CODE
-
-    def __init__(self, message: str, *, terminated: bool = False) -> None:
-        super().__init__(message)
-        if terminated:
-            self.exit_code = TERMINATED_CODE
 
 
 @dataclass
@@ -103,7 +83,7 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
         watch.say(f"evaluator {config.evaluator}: no supernet; finalists are trained from scratch")
     setting = _setting(config, where, weights)
     with clock.stage("search"), suited_threads(data.resolution), shared_study(config, where, data, run) as shared:
-        study = _explore(config, run, where, target, setting, watch, left, shared)
+        study = explore(config, run, where, target, setting, watch, left, shared)
     watch.say(_explored_text(study, clock))
     front = study.front()
     if config.effort.candidate is not None and config.effort.rungs:
@@ -124,89 +104,6 @@ def search(config: SearchConfig, run: RunDirectory, watch: Watch) -> Found:
     save_winner(run.file("winner"), winner.architecture, winner.network)
     run.write_json(runs.RESULT, result_document(config, target, found))
     return found
-
-
-def executor(workers: Workers) -> Executor:
-    """Return what evaluates candidates: this process, or Ray workers."""
-    if workers.address == INLINE:
-        return InlineExecutor()
-    return RayExecutor(workers.address, workers.count, workers.cpus, workers.gpus, workers.storage)
-
-
-def proposal_lag(workers: Workers) -> int | None:
-    """Return how far proposals run ahead of results: twice the workers, so that none waits for a slow one.
-
-    None on a cluster of unknown size: there proposals depend on the order of finishing.
-    """
-    if workers.address == INLINE or (workers.count is None and workers.address != LOCAL):
-        return None
-    return 2 * (workers.count or max(1, (os.cpu_count() or 1) // workers.cpus))
-
-
-def _explore(
-    config: SearchConfig,
-    run: RunDirectory,
-    where: Field,
-    target: Target,
-    setting: Setting,
-    watch: Watch,
-    left: TimeLeft | None,
-    shared: SharedStudy | None,
-) -> Study:
-    """Score candidates until the study holds as many as wanted."""
-    study = Study(
-        where.restriction.space,
-        config.constraints,
-        target.metrics,
-        sampler_name=config.sampler,
-        seed=config.seed,
-        run_dir=run,
-        seeds=where.seeds,
-        lag=proposal_lag(config.workers),
-        only=listed_architectures(config.evaluator, where),
-        shared=shared,
-    )
-    study.catch_up()
-    wanted = config.effort.evaluations
-    expected = wanted if config.time_plan is None else config.time_plan.evaluations
-
-    def over() -> bool:
-        return left is not None and left.search_is_over() and study.counts.evaluated >= _LEAST_EVALUATIONS
-
-    events = Events(run.path)
-
-    def told(candidate: Candidate) -> None:
-        events.candidate(candidate)
-        counts = study.counts
-        best = max((c.metrics.accuracy or 0.0 for c in study.front()), default=0.0)
-        figure = f"{100 * best:.1f} %" if kind_of(config.evaluator).gives_accuracy else f"score {best:.3f}"
-        note = f"best {figure}, {counts.infeasible} over budget"
-        if candidate.state == "failed":
-            watch.say(f"candidate {candidate.number} failed: {candidate.error}")
-        done = counts.evaluated + counts.failed
-        watch.progress("search", done, max(done, expected), note)
-
-    spec = evaluator_spec(config.evaluator, setting)
-    watch.progress("search", study.counts.evaluated, expected, "starting workers")
-    if study.counts.evaluated + study.counts.failed >= wanted or over():
-        # Starting workers takes longer than all that is left.
-        return study
-    with stopping(watch.say) as asked, closing(events):
-        workers = _workers(config.workers, left)
-        outcome = executor(workers).run(study, spec, wanted, told, lambda: asked() or over())
-    if asked():
-        raise InterruptedRunError(f"stopped; continue with: nas search --resume {run.path}")
-    if outcome == "exhausted":
-        watch.say(f"the search space has no further feasible candidate after {study.counts.evaluated}")
-    study.catch_up()
-    return study
-
-
-def _workers(workers: Workers, left: TimeLeft | None) -> Workers:
-    """Return where candidates are scored: here, where starting workers would take much of the time that is left."""
-    if left is None or workers.address != LOCAL or left.search_s() >= _WORTH_WORKERS_S:
-        return workers
-    return replace(workers, address=INLINE)
 
 
 def _setting(config: SearchConfig, where: Field, weights: Path | None) -> Setting:

@@ -8,6 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from nas.errors import INTERRUPTED_CODE, TERMINATED_CODE, NasError
+
+
+class InterruptedRunError(NasError):
+    """Ctrl-C or SIGTERM ended a search before its end; nothing finished is lost. Exit code 130 or 143."""
+
+    exit_code = INTERRUPTED_CODE
+
+    def __init__(self, message: str, *, terminated: bool = False) -> None:
+        super().__init__(message)
+        if terminated:
+            self.exit_code = TERMINATED_CODE
+
 
 class Stopping:
     """Whether the user has asked to stop; call it to know."""

@@ -6,7 +6,7 @@ from nas.compress import parse_steps
 from nas.compress.chain import Wishes
 from nas.errors import UserError
 from nas.jobs.compress import Order, _default_folder, compress_network
-from nas.search.engine import InterruptedRunError
+from nas.search.stopping import InterruptedRunError
 from nas.search.watch import Silent
 
 

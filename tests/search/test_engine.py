@@ -14,8 +14,8 @@ from nas.jobs.search import start
 from nas.jobs.taking_up import run_for
 from nas.search.config import Workers, config_document, read_config
 from nas.search.defaults import Wishes, plan
-from nas.search.engine import InterruptedRunError
 from nas.search.objective import Constraints
+from nas.search.stopping import InterruptedRunError
 from nas.search.watch import Silent
 from nas.training.loop import DivergedError
 

@@ -12,7 +12,7 @@ from nas.jobs.search import plan_lines, start
 from nas.runs import RunDirectory
 from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes, plan
-from nas.search.engine import _workers
+from nas.search.explore import _workers
 from nas.search.objective import feasible
 from nas.search.pace import NETWORKS
 from nas.search.standing import StandingWatch

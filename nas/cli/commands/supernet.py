@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             found = evaluate_supernet(path, order, Silent() if arguments.json else watch)
         except KeyboardInterrupt:
-            from nas.search.engine import InterruptedRunError
+            from nas.search.stopping import InterruptedRunError
 
             raise InterruptedRunError("stopped; the same command goes on") from None
     if arguments.json:
