@@ -71,18 +71,10 @@ def train_finalists(
     Raises:
         NasError: if none could be trained.
     """
-    # A rank says nothing of how many points a candidate is behind the best.
-    slack = config.accuracy_slack if kind_of(config.evaluator).gives_accuracy else _RANK_SLACK
-    chosen = choose_finalists(front, config.effort.finalists, slack)
-    taken = {c.digest for c in chosen}
-    known = choose_baselines(study.candidates, config.effort.baselines, rule=config.select, slack=slack)
-    # The best known design comes second, so that the winner has a rival even where time is over soon.
-    chosen[1:1] = [c for c in known[:1] if c.digest not in taken]
-    chosen += [c for c in known[1:] if c.digest not in taken]
+    chosen = _chosen(config, study, front)
     effort = config.effort
     if left is not None and supernet is not None:
         effort = _fitted(config, run, chosen, supernet, data, left)
-    total = len(chosen) + 2 * (effort.final_seeds - 1)
     training = FinalTraining(
         supernet,
         data,
@@ -91,13 +83,42 @@ def train_finalists(
         watch=watch,
         events=Events(run.path),
         device=resolve(config.workers.device),
-        total=total,
+        total=len(chosen) + 2 * (effort.final_seeds - 1),
         precisions=precisions(config),
     )
-    clock, finalists, left_out = _Clock(left), list[Finalist](), dict[str, str]()
+    clock = _Clock(left)
+    finalists, left_out = _train_each(chosen, training, clock, watch)
+    if not finalists:
+        raise NasError(f"no finalist could be trained: {'; '.join(left_out.values())}")
+    for _ in range(1, effort.final_seeds):
+        both = _pair(finalists, config)
+        if clock.enough(len(both)):
+            for i in both:
+                finalists[i] = training.train_again(finalists[i])
+    return finalists, left_out
+
+
+def _chosen(config: SearchConfig, study: Study, front: Sequence[Candidate]) -> list[Candidate]:
+    """Return a few of the front, the most promising first, and known designs."""
+    # A rank says nothing of how many points a candidate is behind the best.
+    slack = config.accuracy_slack if kind_of(config.evaluator).gives_accuracy else _RANK_SLACK
+    chosen = choose_finalists(front, config.effort.finalists, slack)
+    taken = {c.digest for c in chosen}
+    known = choose_baselines(study.candidates, config.effort.baselines, rule=config.select, slack=slack)
+    # The best known design comes second, so that the winner has a rival even where time is over soon.
+    chosen[1:1] = [c for c in known[:1] if c.digest not in taken]
+    return chosen + [c for c in known[1:] if c.digest not in taken]
+
+
+def _train_each(
+    chosen: Sequence[Candidate], training: FinalTraining, clock: _Clock, watch: Watch
+) -> tuple[list[Finalist], dict[str, str]]:
+    """Train each once, while there is time; return also why some could not be trained, by name."""
+    finalists, left_out = list[Finalist](), dict[str, str]()
     for number, candidate in enumerate(chosen, start=1):
         if not clock.enough():
-            watch.say(f"finals   no time is left for {total - len(finalists)} of {total} trainings")
+            missing = training.total - len(finalists)
+            watch.say(f"finals   no time is left for {missing} of {training.total} trainings")
             break
         name = finalist_name(candidate, number)
         try:
@@ -107,13 +128,6 @@ def train_finalists(
                 raise
             left_out[name] = one_line(error)
             watch.say(f"finals   {name} is left out: {left_out[name]}")
-    if not finalists:
-        raise NasError(f"no finalist could be trained: {'; '.join(left_out.values())}")
-    for _ in range(1, effort.final_seeds):
-        both = _pair(finalists, config)
-        if clock.enough(len(both)):
-            for i in both:
-                finalists[i] = training.train_again(finalists[i])
     return finalists, left_out
 
 

@@ -191,7 +191,7 @@ class FinalTraining:
         self._folder = folder
         self._watch = watch
         self._events = events
-        self._total = total
+        self.total = total
         self._precisions = precisions
         self._done = 0
         self._calibration = calibration_batches(data)
@@ -230,7 +230,7 @@ class FinalTraining:
 
             def progress(at: Progress) -> None:
                 done = self._done + at.step / at.steps
-                self._watch.progress("finalists", done, self._total, f"{name}: loss {at.metrics['loss']:.2f}")
+                self._watch.progress("finalists", done, self.total, f"{name}: loss {at.metrics['loss']:.2f}")
                 drawn(at)
 
             train(
