@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nas.errors import NasError
 from nas.runs import RunDirectory
 from nas.search.cluster import INLINE, LOCAL
 from nas.search.config import SearchConfig, Workers
@@ -54,6 +55,7 @@ def explore(
     Raises:
         InfeasibleError: if no architecture keeps the constraints.
         InterruptedRunError: if Ctrl-C ended it; the same call continues.
+        NasError: if no candidate could be scored.
     """
     study = _study(config, run, where, target, shared)
     wanted = config.effort.evaluations
@@ -66,7 +68,7 @@ def explore(
     watch.progress("search", study.counts.evaluated, expected, "starting workers")
     if study.counts.evaluated + study.counts.failed >= wanted or over():
         # Starting workers takes longer than all that is left.
-        return study
+        return _scored(study)
     with stopping(watch.say) as asked, closing(Events(run.path)) as events:
         workers = _workers(config.workers, left)
         told = _teller(config, study, expected, watch, events)
@@ -76,7 +78,7 @@ def explore(
     if outcome == "exhausted":
         watch.say(f"the search space has no further feasible candidate after {study.counts.evaluated}")
     study.catch_up()
-    return study
+    return _scored(study)
 
 
 def executor(workers: Workers) -> Executor:
@@ -111,6 +113,14 @@ def _study(config: SearchConfig, run: RunDirectory, where: Field, target: Target
     )
     study.catch_up()
     return study
+
+
+def _scored(study: Study) -> Study:
+    """Return the study, unless all that it holds failed."""
+    if study.front():
+        return study
+    reasons = dict.fromkeys(c.error or "unknown" for c in study.candidates)
+    raise NasError(f"none of {study.counts.failed} candidates could be scored: {'; '.join(reasons)}")
 
 
 def _teller(config: SearchConfig, study: Study, expected: int, watch: Watch, events: Events) -> OnResult:

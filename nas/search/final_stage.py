@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _SAFETY = 0.95  # of the time is planned for
 _TIMING_S = 2.0
+_NEARLY = 0.1  # of a pass may be missing: the safety above has room for it
 _RANK_SLACK = 0.25
 
 
@@ -117,7 +118,7 @@ def _train_each(
     finalists, left_out = list[Finalist](), dict[str, str]()
     for number, candidate in enumerate(chosen, start=1):
         if not clock.enough():
-            missing = training.total - len(finalists)
+            missing = training.total - len(finalists) - len(left_out)
             watch.say(f"finals   no time is left for {missing} of {training.total} trainings")
             break
         name = finalist_name(candidate, number)
@@ -161,15 +162,19 @@ class _Clock:
 
     def __init__(self, left: TimeLeft | None) -> None:
         self._left = left
-        self._start = time.monotonic()
-        self._started = 0
+        self._asked = time.monotonic()
+        self._running = 0  # trainings since then; 0 before the first one
+        self._longest_s = 0.0  # not their mean: those that a resumed run has finished already take no time
 
     def enough(self, count: int = 1) -> bool:
         """Tell whether so many more may start; the first one always may."""
-        mean_s = (time.monotonic() - self._start) / max(1, self._started)
-        enough = self._left is None or self._started == 0 or self._left.finalists_s() >= count * mean_s
-        self._started += count if enough else 0
-        return enough
+        now = time.monotonic()
+        if self._left is None or not self._running:
+            self._asked, self._running = now, count
+            return True
+        self._longest_s = max(self._longest_s, (now - self._asked) / self._running)
+        self._asked, self._running = now, count
+        return self._left.finalists_s() >= count * self._longest_s
 
 
 def _fitted(
@@ -190,6 +195,6 @@ def _fitted(
         middle = sorted(chosen, key=lambda c: c.metrics.macs)[len(chosen) // 2]
         epoch_s = finalist_epoch_s(supernet, middle.architecture, data, effort, _TIMING_S)
         each_s = _SAFETY * left.finalists_s() / (len(chosen) + 2 * (effort.final_seeds - 1))
-        epochs = max(1, min(left.plan.most_finalist_epochs, int(each_s / epoch_s)))
+        epochs = max(1, min(left.plan.most_finalist_epochs, int(each_s / epoch_s + _NEARLY)))
         run.write_json(runs.TIME, {"finalist_epochs": epochs})
     return replace(effort, finalist=replace(effort.finalist, epochs=epochs))

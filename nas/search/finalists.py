@@ -1,11 +1,13 @@
 """The finalists: a few of the front and the best known designs, trained further and scored on the test split.
 
-All start from the weights that they inherit, and are trained by one recipe. The winner and its best rival may be
+All start from the weights that they inherit, and are trained by one recipe. A short training may do harm: where the
+search split says so, the inherited weights are kept. The winner and its best rival may be
 trained several times, with other orders of the images: their accuracies then have a spread.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,11 +48,13 @@ class Training:
         search_accuracy: on the search split.
         right: for each test image, in order, whether it was told right.
         test_by_precision: accuracy on the test split in each precision that was scored.
+        kept_start: whether the weights that it began with were better on the search split, and kept.
     """
 
     search_accuracy: float
     right: tuple[bool, ...]
     test_by_precision: Mapping[Precision, float]
+    kept_start: bool = False
 
     @property
     def test_accuracy(self) -> float:
@@ -154,6 +158,23 @@ class RememberedTeacher:
         return logits
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a training began with.
+
+    Attributes:
+        weights: a copy.
+        accuracy: on the search split.
+    """
+
+    weights: Mapping[str, Tensor]
+    accuracy: float
+
+    @classmethod
+    def of(cls, network: nn.Module, accuracy: float) -> _Start:
+        return cls(copy.deepcopy(network.state_dict()), accuracy)
+
+
 class FinalTraining:
     """Trains finalists from inherited weights on the same batches, distilled from the supernet's largest subnet.
 
@@ -225,6 +246,7 @@ class FinalTraining:
         recipe = replace(self._recipe, seed=self._recipe.seed + number)
         network = self._start(architecture, recipe.seed)
         sized = at_resolution(network, architecture)
+        start = _Start.of(network, self._on_search_split(sized)) if self._supernet is not None else None
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._events.training(f"{name}-again-{number}" if number else name) as drawn:
 
@@ -243,6 +265,11 @@ class FinalTraining:
             )
         self._done += 1
         training = self._scored(sized)
+        if start is not None and training.search_accuracy < start.accuracy:
+            before, after = f"{100 * start.accuracy:.1f} %", f"{100 * training.search_accuracy:.1f} %"
+            self._watch.say(f"finals   {name} keeps its inherited weights: {before} before its training, {after} after")
+            network.load_state_dict(start.weights)
+            training = replace(self._scored(sized), kept_start=True)
         return network.cpu().eval(), training
 
     def _scored(self, network: nn.Module) -> Training:
@@ -252,6 +279,10 @@ class FinalTraining:
         first = self._precisions[0]
         accuracies = {name: fmean(told) for name, told in right.items()}
         return Training(evaluate(scored[first], self._splits["search"]), right[first], accuracies)
+
+    def _on_search_split(self, network: nn.Module) -> float:
+        """Return the accuracy that is compared."""
+        return evaluate(self._in_precision(network, self._precisions[0]), self._splits["search"])
 
     def _in_precision(self, network: nn.Module, precision: Precision) -> nn.Module:
         return simulate_int8(network, self._calibration) if precision == "int8" else network

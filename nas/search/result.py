@@ -122,6 +122,7 @@ def _finalist(finalist: Finalist, target: Target, config: SearchConfig) -> dict[
         "test_accuracies": list(finalist.test_accuracies),
         "test_accuracy_by_precision": finalist.test_by_precision,
         "search_accuracies": [t.search_accuracy for t in finalist.trainings],
+        "keeps_inherited_weights": finalist.trainings[0].kept_start,
         "feasible": feasible(finalist.metrics, config.constraints),
     }
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from nas import runs
+from nas.artefacts import load_winner
 from nas.errors import InfeasibleError, NasError, UserError
 from nas.jobs.search import start
 from nas.jobs.taking_up import run_for
@@ -23,6 +25,16 @@ from nas.training.loop import DivergedError
 @pytest.fixture
 def wishes(toy_wishes: Wishes) -> Wishes:
     return toy_wishes
+
+
+class Said(Silent):
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 def candidates(path: Path) -> list[dict]:
@@ -99,6 +111,41 @@ def test_a_finalist_that_diverges_is_left_out_with_its_reason(
     outcome = start(wishes, runs_dir=tmp_path / "runs", name="run", watch=Silent())
     assert outcome.result["left_out"] == {"finalist-1": "DivergedError: loss is nan at step 1"}
     assert outcome.result["winner"]["name"] != "finalist-1"
+
+
+def test_a_training_that_does_harm_leaves_the_inherited_weights(
+    wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.search import finalists
+
+    def harmful(network, *_args, **_more):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.zero_()
+
+    monkeypatch.setattr(finalists, "train", harmful)
+    watch = Said()
+    outcome = start(wishes, runs_dir=tmp_path / "runs", name="run", watch=watch)
+    winner = outcome.result["winner"]
+    assert winner["keeps_inherited_weights"]
+    assert winner["search_accuracy"] == pytest.approx(winner["inherited_accuracy"])
+    network = load_winner(outcome.path / "winner")[1]
+    assert all(parameter.any() for parameter in network.parameters())
+    assert any("keeps its inherited weights" in line for line in watch.lines)
+
+
+def test_a_search_of_which_nothing_could_be_scored_says_why(
+    wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.search.supernet_evaluator import SupernetEvaluator
+
+    def broken(*_: object) -> float:
+        raise RuntimeError("no such images")
+
+    monkeypatch.setattr(SupernetEvaluator, "evaluate", broken)
+    for _ in range(2):  # again, when it is resumed
+        with pytest.raises(NasError, match="none of 3 candidates could be scored: .*no such images"):
+            start(replace(wishes, evaluations=3), runs_dir=tmp_path / "runs", name="run", watch=Silent())
 
 
 def test_an_impossible_budget_names_the_tightest_seen(wishes: Wishes, tmp_path: Path) -> None:

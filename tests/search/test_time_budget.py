@@ -141,3 +141,22 @@ def test_what_is_timed_keeps_the_limits(toy_wishes: Wishes, tmp_path: Path, monk
     metrics = load_target(config.target).metrics
     assert len({network.digest for network in seen}) == NETWORKS
     assert all(feasible(metrics(network), config.constraints) for network in seen)
+
+
+def test_trainings_that_an_earlier_sitting_finished_say_nothing_of_how_long_one_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from nas.search import final_stage
+
+    now = 0.0
+    monkeypatch.setattr(final_stage.time, "monotonic", lambda: now)
+    left = TimeLeft(planned(), 0.0)
+    monkeypatch.setattr(left, "finalists_s", lambda: 12.0)
+    clock = final_stage._Clock(left)
+    answers = []
+    for seconds in (0.0, 0.0, 0.0, 10.0, 0.0):  # three were finished before
+        answers.append(clock.enough())
+        now += seconds
+    assert answers == [True] * 5
+    assert clock.enough(1)
+    assert not clock.enough(2)
