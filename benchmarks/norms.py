@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 
+from benchmarks.ranking import evaluated
 from nas import runs, schema, torch_compat
 from nas.data import load_data
-from nas.errors import NasError
+from nas.errors import NasError, UserError
 from nas.search.config import read_config
 from nas.search.ranking import AloneTrainings
 from nas.space.architecture import Architecture
@@ -30,17 +31,23 @@ NORMED = ("mbconv", "depthwise_separable", "fused_mbconv")
 
 
 def with_layer_norm(document: Mapping[str, Any]) -> Architecture:
-    """Return an architecture of `benchmarks/narrow.yaml` with layer norm in the place of batch norm."""
-    stages = [
-        [{**block, "norm": "layer"} if block["kind"] in NORMED else block for block in stage]
-        for stage in document["stages"]
-    ]
+    """Return an architecture of `benchmarks/narrow.yaml` with layer norm in the place of batch norm.
+
+    Raises:
+        UserError: if something of it keeps its batch norm.
+    """
+    others = {block["kind"] for stage in document["stages"] for block in stage} - set(NORMED)
+    if others or document["head"]["kind"] != "pool":
+        raise UserError(
+            f"only networks of {', '.join(NORMED)} with a pool head are compared, not of {', '.join(others)}"
+        )
+    stages = [[{**block, "norm": "layer"} for block in stage] for stage in document["stages"]]
     return Architecture.from_dict({**document, "stem": {**document["stem"], "norm": "layer"}, "stages": stages})
 
 
 def compare(run: Path) -> str:
     """Train the twins as `nas supernet eval` trained the networks, and write a table in Markdown."""
-    found, config = runs.read_json(run / "supernet-eval.json"), read_config(run / runs.CONFIG)
+    found, config = evaluated(run), read_config(run / runs.CONFIG)
     resolution = max(network["architecture"]["resolution"] for network in found["networks"])
     data = load_data(config.data, resolution=resolution, seed=config.seed, root=config.root)
     recipe = schema.read(Recipe, found["alone"], source=str(run))
@@ -51,6 +58,8 @@ def compare(run: Path) -> str:
         layer.append(statistics.fmean(trainings.score(twin, seed).accuracy for seed in range(found["seeds"])))
         batch.append(statistics.fmean(network["alone"]))
         print(f"{network['digest']}  batch {batch[-1]:.3f}  layer {layer[-1]:.3f}", file=sys.stderr, flush=True)
+    if len(batch) < 2:
+        raise UserError(f"{run}: {len(batch)} network was trained alone; at least two are needed to compare")
     apart = [100 * (b - a) for a, b in zip(batch, layer, strict=True)]
     rows = [f"| {name} | {_spread(values)} |" for name, values in (("batch", batch), ("layer", layer))]
     ahead = sum(a > 0 for a in apart)

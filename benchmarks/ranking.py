@@ -1,9 +1,9 @@
 """How a supernet has to be trained so that it ranks: variants against the same networks trained alone.
 
-    nas search --target host-cpu --name digits --finalists 1 --evaluations 12   # any run
-    nas supernet eval runs/digits                         # trains networks alone, once
-    python -m benchmarks.ranking runs/digits --seeds 5    # trains supernets of each variant; goes on where it stopped
-    python -m benchmarks.ranking runs/digits --calibration   # how many images batch norms need
+    nas search --target host-cpu --space benchmarks/narrow.yaml --name narrow --finalists 1 --evaluations 12   # any run
+    nas supernet eval runs/narrow --networks 24 --epochs 5   # trains networks alone, once
+    python -m benchmarks.ranking runs/narrow --seeds 6       # supernets of each variant; goes on where it stopped
+    python -m benchmarks.ranking runs/narrow --calibration   # how many images batch norms need
 
 Kendall's tau of inherited scores with the mean over the seeds of the networks trained alone.
 """
@@ -28,7 +28,7 @@ from benchmarks.switchable import SwitchableSupernet
 from nas import runs, torch_compat
 from nas.data import ImageData, load_data
 from nas.data.batches import TrainingBatches
-from nas.errors import NasError
+from nas.errors import NasError, UserError
 from nas.model.supernet import Supernet
 from nas.runs import read_json, write_atomic
 from nas.search.config import SearchConfig, read_config
@@ -75,8 +75,21 @@ class Case:
         config = read_config(path / runs.CONFIG)
         space = load_space(config.space)
         data = load_data(config.data, resolution=max(space.resolutions), seed=config.seed, root=config.root)
-        networks = read_json(path / "supernet-eval.json")["networks"]
+        networks = evaluated(path)["networks"]
         return cls(path, config, space.for_classes(data.num_classes), data, networks)
+
+
+def evaluated(run: Path) -> Mapping[str, Any]:
+    """Return what `nas supernet eval` left in a run.
+
+    Raises:
+        UserError: if it was not run.
+    """
+    file = run / "supernet-eval.json"
+    if not file.is_file():
+        raise UserError(f"{file}: not found; first run: nas supernet eval {run}")
+    found: Mapping[str, Any] = read_json(file)
+    return found
 
 
 Count = Callable[[float], int]  # how many subnets a step has, by the share of all steps that is done
@@ -157,7 +170,7 @@ def sandwich_step(supernet: Supernet, recipe: Recipe, variant: Variant, steps: i
         logits = supernet(largest, images)
         loss = label_loss(logits, labels, smoothing=recipe.label_smoothing)
         loss.backward()
-        before = gradients(supernet)
+        before = gradients(supernet) if variant.project else {}
         for subnet in smaller:
             student = supernet(subnet, images)
             hard = label_loss(student, labels, smoothing=recipe.label_smoothing)
@@ -196,14 +209,16 @@ def compare(case: Case, names: Sequence[str], seeds: Sequence[int]) -> str:
 
 
 def training(case: Case, name: str, seed: int) -> Mapping[str, Any]:
-    """Return what `scores` gives of a variant's supernet, and its seconds; trained once."""
+    """Return what `scores` gives of a variant's supernet, and its seconds; trained once for the same networks."""
     file = case.path / "ranking" / f"{name.replace(' ', '-')}-{seed}.json"
-    if not file.is_file():
+    digests = [network["digest"] for network in case.networks]
+    if not file.is_file() or read_json(file).get("digests") != digests:
         start = time.process_time()
         supernet = trained(case, VARIANTS[name], seed)
         seconds = time.process_time() - start
         file.parent.mkdir(exist_ok=True)
-        write_atomic(file, json.dumps({**scores(case, supernet), "seconds": seconds}).encode())
+        found = {"digests": digests, **scores(case, supernet), "seconds": seconds}
+        write_atomic(file, json.dumps(found).encode())
     return read_json(file)
 
 
@@ -262,6 +277,8 @@ def main() -> int:
     parser.add_argument("--calibration", action="store_true", help="how many images batch norms need")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.seeds < 1:
+        parser.error(f"--seeds must be at least 1, got {options.seeds}")
     try:
         case = Case.read(options.run)
         seeds = range(case.recipe.seed, case.recipe.seed + options.seeds)

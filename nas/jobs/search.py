@@ -223,12 +223,16 @@ def plan_lines(config: SearchConfig) -> list[str]:
     if plan is None:
         return []
     pace = plan.pace
-    passes = f"{effort.supernet.epochs} passes, {pace.supernet_epoch_s:.1f} s each"
+    each = f"{pace.supernet_epoch_s:.1f} s each" if pace.supernet_epoch_s else "trained before"
     kinds = f"{effort.finalists} + {effort.baselines} known designs"
     again = f", the best of both {effort.final_seeds} times" if effort.final_seeds > 1 else ""
     rows = (
         ("planning", plan.planning_s, "timing a few steps"),
-        ("supernet", plan.supernet_s, passes if pace.supernet_epoch_s else "trained before"),
+        (
+            "supernet",
+            plan.supernet_s,
+            f"{effort.supernet.epochs} passes, {each}",
+        ),
         ("search", plan.search_s, f"about {plan.evaluations} candidates, {pace.evaluation_s:.2f} s each"),
         ("finalists", plan.finalists_s, f"{kinds}, about {effort.finalist.epochs} passes{again}"),
         ("export", plan.ending_s, "export, check, report"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from nas.search.time_budget import (
     LEAST_S,
     MOST_EVALUATIONS,
     MOST_FINALIST_EPOCHS,
+    TimePlan,
     epochs_within,
     split,
     with_whole_passes,
@@ -61,16 +63,10 @@ def timed(
     Raises:
         UserError: if the budget is too short for anything.
     """
-    total_s = wishes.time_budget_s
-    assert total_s is not None
-    if total_s < LEAST_S:
-        raise UserError(f"--time-budget must be at least {LEAST_S:g}s, got {total_s:g}s")
-    if not kind_of(config.evaluator).needs_supernet:
-        raise UserError(f"--time-budget goes with --evaluator supernet, not with {config.evaluator}")
-    if config.workers.train_processes > 1:
-        raise UserError("--time-budget and --train-processes do not go together: use --supernet-epochs, or one process")
-    known = _trained_before(config, where, data, runs_dir)
-    effort = config.effort if known is None else replace(config.effort, supernet=known)
+    total_s = _checked(wishes, config)
+    effort, known = config.effort, _trained_before(config, where, data, runs_dir)
+    # Of one whose whole recipe was run it is not asked how long another would take.
+    whole = known is not None and known.epochs >= effort.supernet.epochs
     with suited_threads(data.resolution):
         pace = measure_pace(
             where.full,
@@ -79,27 +75,48 @@ def timed(
             effort,
             config.workers,
             precision=config.precision,
-            trained=known is not None,
+            trained=whole,
             limit_s=min(20.0, _MEASURING * total_s),
         )
-    plan = split(
+    parts = partial(
+        split,
         total_s,
         planning_s=time.monotonic() - started,
-        pace=pace,
         formats=len(config.formats),
         starting_s=0.0 if config.workers.address == INLINE else _RAY_STARTS_S,
     )
-    if known is None:
-        epochs = epochs_within(plan.supernet_s, pace.supernet_epoch_s, wishes.supernet_epochs or EPOCHS[-1])
-        effort = replace(effort, supernet=replace(effort.supernet, epochs=epochs))
+    supernet = effort.supernet if whole else _fitting(effort.supernet, parts(pace=pace), wishes.supernet_epochs)
+    if known is not None and known.epochs >= supernet.epochs:
+        supernet, pace = known, replace(pace, supernet_epoch_s=0.0)
+    plan = parts(pace=pace)
     each_s = plan.finalists_s / trainings(effort)
     most_epochs = wishes.finalist_epochs or MOST_FINALIST_EPOCHS
     epochs = max(1, min(most_epochs, int(each_s / pace.finalist_epoch_s)))
     plan = with_whole_passes(plan, trainings(effort), epochs)
     most = wishes.evaluations or MOST_EVALUATIONS
     plan = replace(plan, evaluations=min(plan.evaluations, most), most_finalist_epochs=most_epochs)
-    effort = replace(effort, evaluations=most, finalist=replace(effort.finalist, epochs=epochs))
-    return replace(config, effort=effort, time_plan=plan)
+    finalist = replace(effort.finalist, epochs=epochs)
+    return replace(
+        config, effort=replace(effort, supernet=supernet, evaluations=most, finalist=finalist), time_plan=plan
+    )
+
+
+def _checked(wishes: Wishes, config: SearchConfig) -> float:
+    """Return the budget, unless it cannot be kept."""
+    total_s = wishes.time_budget_s
+    assert total_s is not None
+    if total_s < LEAST_S:
+        raise UserError(f"--time-budget must be at least {LEAST_S:g}s, got {total_s:g}s")
+    if not kind_of(config.evaluator).needs_supernet:
+        raise UserError(f"--time-budget goes with --evaluator supernet, not with {config.evaluator}")
+    if config.workers.train_processes > 1:
+        raise UserError("--time-budget and --train-processes do not go together: use --supernet-epochs, or one process")
+    return total_s
+
+
+def _fitting(recipe: Recipe, plan: TimePlan, most: int | None) -> Recipe:
+    """Return the recipe with as many passes as there is time for."""
+    return replace(recipe, epochs=epochs_within(plan.supernet_s, plan.pace.supernet_epoch_s, most or EPOCHS[-1]))
 
 
 def trainings(effort: Effort) -> int:

@@ -160,3 +160,19 @@ def test_trainings_that_an_earlier_sitting_finished_say_nothing_of_how_long_one_
     assert answers == [True] * 5
     assert clock.enough(1)
     assert not clock.enough(2)
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(3600.0, 128), (24.0, 2)])
+def test_a_supernet_of_few_passes_is_taken_only_where_no_longer_one_fits(
+    toy_wishes: Wishes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, epochs: int
+) -> None:
+    from nas.search import timing
+
+    start(toy_wishes, runs_dir=tmp_path, name="short", watch=Silent())  # leaves a supernet of two passes
+    monkeypatch.setattr(timing, "measure_pace", lambda *_, trained, **__: replace(PACE, supernet_epoch_s=4.0))
+    open_ended = replace(toy_wishes, supernet_epochs=None, time_budget_s=seconds)
+    config = plan(open_ended, runs_dir=tmp_path)
+    assert config.effort.supernet.epochs == epochs
+    assert config.time_plan is not None
+    assert (config.time_plan.supernet_s == 0) == (epochs == 2)
+    assert ("trained before" in plan_lines(config)[2]) == (epochs == 2)
