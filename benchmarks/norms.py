@@ -36,10 +36,11 @@ def with_layer_norm(document: Mapping[str, Any]) -> Architecture:
     Raises:
         UserError: if something of it keeps its batch norm.
     """
-    others = {block["kind"] for stage in document["stages"] for block in stage} - set(NORMED)
-    if others or document["head"]["kind"] != "pool":
+    kinds = {block["kind"] for stage in document["stages"] for block in stage}
+    if not kinds <= set(NORMED) or document["head"]["kind"] != "pool":
+        found = ", ".join(sorted(kinds))
         raise UserError(
-            f"only networks of {', '.join(NORMED)} with a pool head are compared, not of {', '.join(others)}"
+            f"compared are networks of {', '.join(NORMED)} and a pool head, got {found} and a {document['head']['kind']} head"
         )
     stages = [[{**block, "norm": "layer"} for block in stage] for stage in document["stages"]]
     return Architecture.from_dict({**document, "stem": {**document["stem"], "norm": "layer"}, "stages": stages})
