@@ -40,7 +40,7 @@ def with_layer_norm(document: Mapping[str, Any]) -> Architecture:
     if not kinds <= set(NORMED) or document["head"]["kind"] != "pool":
         found = ", ".join(sorted(kinds))
         raise UserError(
-            f"compared are networks of {', '.join(NORMED)} and a pool head, got {found} and a {document['head']['kind']} head"
+            f"compared are networks of {', '.join(NORMED)} and a pool head, got {found}, {document['head']['kind']}"
         )
     stages = [[{**block, "norm": "layer"} for block in stage] for stage in document["stages"]]
     return Architecture.from_dict({**document, "stem": {**document["stem"], "norm": "layer"}, "stages": stages})
