@@ -193,8 +193,9 @@ def _fitted(
         epochs = int(run.read_json(runs.TIME)["finalist_epochs"])
     else:
         middle = sorted(chosen, key=lambda c: c.metrics.macs)[len(chosen) // 2]
-        epoch_s = finalist_epoch_s(supernet, middle.architecture, data, effort, _TIMING_S)
-        each_s = _SAFETY * left.finalists_s() / (len(chosen) + 2 * (effort.final_seeds - 1))
+        trainings = len(chosen) + 2 * (effort.final_seeds - 1)
+        epoch_s = finalist_epoch_s(supernet, middle.architecture, data, effort, _TIMING_S, trainings=trainings)
+        each_s = _SAFETY * left.finalists_s() / trainings
         epochs = max(1, min(left.plan.most_finalist_epochs, int(each_s / epoch_s + _NEARLY)))
         run.write_json(runs.TIME, {"finalist_epochs": epochs})
     return replace(effort, finalist=replace(effort.finalist, epochs=epochs))

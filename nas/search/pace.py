@@ -13,7 +13,7 @@ from nas.search.time_budget import Pace
 from nas.training.loop import Callbacks, Progress
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from nas.data import ImageData
     from nas.model.supernet import Supernet
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nas.training.precision import Precision
 
 _LEAST_STEPS = 3  # that count, after one that makes what later ones find made
+_PROPOSAL_S = 0.04  # of a processor that workers would use too; measured in tiny-hybrid (benchmarks.driver)
 NETWORKS = 4  # that are scored; the first one makes what later ones find made
 
 
@@ -60,15 +61,25 @@ def measure_pace(
         recipe = effort.supernet
         epoch_s = steps * _step_s(lambda hooks: train_supernet(supernet, data, recipe, callbacks=hooks), limit_s / 2)
     supernet.eval()
-    evaluation_s = _evaluation_s(supernet, feasible, data, precision) / at_once(workers)
-    finalist_s = finalist_epoch_s(supernet, feasible[-1], data, effort, limit_s / 4)
+    evaluation_s = (_evaluation_s(supernet, feasible, data, precision) + _PROPOSAL_S) / at_once(workers)
+    trainings = most_trainings(effort)
+    finalist_s = finalist_epoch_s(supernet, feasible[-1], data, effort, limit_s / 4, trainings=trainings)
     return Pace(epoch_s, evaluation_s, finalist_s)
 
 
 def finalist_epoch_s(
-    supernet: Supernet, architecture: Architecture, data: ImageData, effort: Effort, limit_s: float
+    supernet: Supernet, architecture: Architecture, data: ImageData, effort: Effort, limit_s: float, *, trainings: int
 ) -> float:
-    """Time one pass of one finalist's training, by a few steps of it."""
+    """Time one pass of one finalist's training, by a few steps of it.
+
+    Args:
+        supernet: gives the weights and the teacher.
+        architecture: what is trained.
+        data: the data set.
+        effort: holds the recipe.
+        limit_s: about how long this may take.
+        trainings: how many share the teacher's answers, which are computed once for each seed.
+    """
     from nas.search.supernet_evaluator import at_resolution, calibration_batches, inherit
     from nas.training.train import train
 
@@ -79,10 +90,22 @@ def finalist_epoch_s(
     recipe = effort.finalist
     steps = len(data.train) // min(recipe.batch_size, len(data.train))
 
-    def few(hooks: Callbacks) -> object:
-        return train(network, data, recipe, teacher=lambda images, _: teacher(images), callbacks=hooks)
+    asking: list[float] = []
 
-    return steps * _step_s(few, limit_s)
+    def taught(images: Tensor, _: int) -> Tensor:
+        start = time.perf_counter()
+        logits: Tensor = teacher(images)
+        asking.append(time.perf_counter() - start)
+        return logits
+
+    step_s = _step_s(lambda hooks: train(network, data, recipe, teacher=taught, callbacks=hooks), limit_s)
+    remembered = 1 - min(1.0, effort.final_seeds / trainings)
+    return steps * max(step_s / 10, step_s - remembered * statistics.fmean(asking[1:] or asking))
+
+
+def most_trainings(effort: Effort) -> int:
+    """Return how many trainings the last stage has at most."""
+    return effort.finalists + effort.baselines + 2 * (effort.final_seeds - 1)
 
 
 def at_once(workers: Workers) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nas.errors import UserError
 from nas.search.cluster import INLINE
 from nas.search.evaluators import kind_of
-from nas.search.pace import measure_pace
+from nas.search.pace import measure_pace, most_trainings
 from nas.search.supernets import stored_supernet
 from nas.search.time_budget import (
     EPOCHS,
@@ -28,7 +28,7 @@ from nas.training.threads import suited_threads
 
 if TYPE_CHECKING:
     from nas.data import ImageData
-    from nas.search.config import Effort, SearchConfig
+    from nas.search.config import SearchConfig
     from nas.search.defaults import Wishes
     from nas.search.target import Field
     from nas.space.architecture import Architecture
@@ -89,10 +89,10 @@ def timed(
     if known is not None and known.epochs >= supernet.epochs:
         supernet, pace = known, replace(pace, supernet_epoch_s=0.0)
     plan = parts(pace=pace)
-    each_s = plan.finalists_s / trainings(effort)
+    each_s = plan.finalists_s / most_trainings(effort)
     most_epochs = wishes.finalist_epochs or MOST_FINALIST_EPOCHS
     epochs = max(1, min(most_epochs, int(each_s / pace.finalist_epoch_s)))
-    plan = with_whole_passes(plan, trainings(effort), epochs)
+    plan = with_whole_passes(plan, most_trainings(effort), epochs)
     most = wishes.evaluations or MOST_EVALUATIONS
     plan = replace(plan, evaluations=min(plan.evaluations, most), most_finalist_epochs=most_epochs)
     finalist = replace(effort.finalist, epochs=epochs)
@@ -117,11 +117,6 @@ def _checked(wishes: Wishes, config: SearchConfig) -> float:
 def _fitting(recipe: Recipe, plan: TimePlan, most: int | None) -> Recipe:
     """Return the recipe with as many passes as there is time for."""
     return replace(recipe, epochs=epochs_within(plan.supernet_s, plan.pace.supernet_epoch_s, most or EPOCHS[-1]))
-
-
-def trainings(effort: Effort) -> int:
-    """Return how many trainings the last stage has at most."""
-    return effort.finalists + effort.baselines + 2 * (effort.final_seeds - 1)
 
 
 def _trained_before(config: SearchConfig, where: Field, data: ImageData, runs_dir: Path) -> Recipe | None:
