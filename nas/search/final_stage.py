@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from nas import runs
@@ -40,6 +42,7 @@ _SAFETY = 0.95  # of the time is planned for
 _TIMING_S = 2.0
 _NEARLY = 0.1  # of a pass may be missing: the safety above has room for it
 _RANK_SLACK = 0.25
+_REAL = 0.2  # of the longest training
 
 
 def train_finalists(
@@ -164,17 +167,19 @@ class _Clock:
         self._left = left
         self._asked = time.monotonic()
         self._running = 0  # trainings since then; 0 before the first one
-        self._longest_s = 0.0  # not their mean: those that a resumed run has finished already take no time
+        self._took_s: list[float] = []  # each
 
     def enough(self, count: int = 1) -> bool:
         """Tell whether so many more may start; the first one always may."""
         now = time.monotonic()
-        if self._left is None or not self._running:
-            self._asked, self._running = now, count
-            return True
-        self._longest_s = max(self._longest_s, (now - self._asked) / self._running)
+        self._took_s += [(now - self._asked) / self._running] * self._running if self._running else []
         self._asked, self._running = now, count
-        return self._left.finalists_s() >= count * self._longest_s
+        return self._left is None or self._left.finalists_s() >= count * self._expected_s()
+
+    def _expected_s(self) -> float:
+        """Return the mean; without those that a resumed run had finished already, which take hardly any time."""
+        longest_s = max(self._took_s, default=-math.inf)
+        return fmean([s for s in self._took_s if s >= _REAL * longest_s] or [longest_s])
 
 
 def _fitted(
