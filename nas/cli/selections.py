@@ -65,7 +65,7 @@ def transfer_text(made: Transfer) -> str:
         lines.append(f"search   up to {made.more} more are scored next (--evaluations)")
     if made.favourite is None:
         return "\n".join(lines)
-    rows = [_facts(_called(c), c.digest, c.metrics, "front") for c in made.front]
+    rows = [_facts(_called(c), c.digest, c.metrics, "candidate") for c in made.front]
     kind = kind_of(made.config.evaluator)
     table = to_text(networks_table(shortlist(rows), ranked=not kind.gives_accuracy))
     note = f"{made.config.select} would name {_called(made.favourite)}, by its {_score(kind)} ({kind.words})."
@@ -119,7 +119,7 @@ def _called(candidate: Candidate) -> str:
 
 
 def _contender_row(contender: Contender, selection: Selection) -> NetworkFacts:
-    role: Role = "finalist" if selection.trained else "front"
+    role: Role = "finalist" if selection.trained else "candidate"
     if contender.known and selection.trained:
         role = "baseline"
     if contender.digest == selection.winner.digest:

@@ -23,7 +23,7 @@ def search_summary(outcome: Outcome) -> str:
     facts = load_facts(outcome.path)
     table = to_text(networks_table(shortlist(facts.networks)))
     checked = [f"{v['format']}: {v['file']}" for v in outcome.result["verification"]]
-    lines = ["", table, "", words.verdict(facts), ""]
+    lines = ["", table, "", words.accuracies_note(facts), "", words.verdict(facts), ""]
     lines += [f"winner   {outcome.path / 'winner'}", f"exported {', '.join(checked)} (checked against PyTorch)"]
     return "\n".join([*lines, f"report   {outcome.report}"])
 

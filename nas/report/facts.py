@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 from nas.report.documents import Documents
 
-Role = Literal["winner", "finalist", "front", "baseline"]
+Role = Literal["winner", "finalist", "baseline", "candidate"]
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """One network that has a name: the winner, a member of the front, a baseline.
+    """One network that has a name: the winner, a finalist, a baseline, a candidate on the front that the search saw.
 
     Attributes:
+        role: every role but ``candidate`` is of a network that was trained to its end.
         latency_interval_ms: where the true latency is expected, if the target's profile says so.
-        search_accuracy: on the split held out of training; what the search compared.
+        search_accuracy: on the split held out of training; a candidate's is what the evaluator gave.
         test_accuracy: on the test split, mean over trainings; only finalists and baselines have one.
         test_accuracies: of each training.
         search_accuracies: of each training, on the search split.
@@ -42,10 +43,15 @@ class NetworkFacts:
     search_accuracies: tuple[float, ...] = ()
     test_by_precision: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def trained(self) -> bool:
+        """Whether it was trained to its end; else its accuracy is what the evaluator gave."""
+        return self.role != "candidate"
+
 
 @dataclass(frozen=True, slots=True)
 class CandidateFacts:
-    """One network that the search looked at; `accuracy` is None if it was never trained."""
+    """One network that the search looked at; `accuracy` is what the evaluator gave, None if it was never scored."""
 
     number: int
     digest: str
@@ -67,7 +73,7 @@ class RunFacts:
     """Everything a report tells about one run.
 
     Attributes:
-        networks: the winner, the front by MACs and the baselines by MACs; no network twice.
+        networks: the winner, then finalists, baselines and candidates, each by MACs; no network twice.
         candidates: what the search looked at; none where it was ranked without an accuracy.
         result: the document itself, for what is shown as it stands.
     """
@@ -81,6 +87,18 @@ class RunFacts:
     def winner(self) -> NetworkFacts | None:
         """The network the search chose, or None if nothing was feasible."""
         return next((n for n in self.networks if n.role == "winner"), None)
+
+    @property
+    def untrained(self) -> tuple[CandidateFacts, ...]:
+        """The candidates without a training of their own after the search: what the evaluator gave is all there is."""
+        trained = {n.digest for n in self.networks if n.trained and n.digest}
+        return tuple(c for c in self.candidates if c.digest not in trained)
+
+    @property
+    def scores(self) -> str:
+        """How the accuracy that the evaluator gave is spoken of."""
+        evaluator = self.result.get("evaluator") or {}
+        return str(evaluator.get("scores") or "before a final training")
 
     @property
     def winner_document(self) -> Mapping[str, Any]:
@@ -125,16 +143,17 @@ def best_baseline(run: RunFacts) -> NetworkFacts | None:
 
 def _networks(result: Mapping[str, Any]) -> tuple[NetworkFacts, ...]:
     front = [
-        _network(entry, "finalist" if entry.get("test_accuracy") is not None else "front")
+        _network(entry, "finalist" if entry.get("test_accuracy") is not None else "candidate")
         for entry in result.get("front") or ()
     ]
     baselines = [_network(entry, "baseline") for entry in result.get("baselines") or ()]
     winner = [_winner(result["winner"], baselines)] if result.get("winner") else []
     baselines = [n for n in baselines if not winner or n.digest != winner[0].digest]
-    by_macs = [*winner, *sorted(front, key=_macs), *sorted(baselines, key=_macs)]
     # A baseline is shown as one even where it is on the front: its name says more.
     named = {n.digest for n in (*winner, *baselines)}
-    return tuple(n for n in by_macs if n.role in ("winner", "baseline") or n.digest not in named)
+    others = sorted((n for n in front if n.digest not in named), key=_macs)
+    finalists, candidates = [n for n in others if n.trained], [n for n in others if not n.trained]
+    return (*winner, *finalists, *sorted(baselines, key=_macs), *candidates)
 
 
 def _winner(entry: Mapping[str, Any], baselines: Sequence[NetworkFacts]) -> NetworkFacts:

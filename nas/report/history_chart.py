@@ -95,7 +95,7 @@ def _accuracy_scale(data: HistoryData) -> Scale:
 def _draw_tried(data: HistoryData, axes: Axes) -> Markup:
     places = [(axes.x(i), axes.y(accuracy)) for i, accuracy in data.tried]
     kept = [places[i] for i in thinned(places, 2.5, MOST_POINTS)]
-    return joined(*(element("circle", cx=x, cy=y, r=2.2, class_="tried") for x, y in kept))
+    return joined(*(element("circle", cx=x, cy=y, r=2.8, class_="tried") for x, y in kept))
 
 
 def _draw_course(course: tuple[tuple[int, float], ...], axes: Axes, end: int, kind: str) -> Markup:

@@ -70,7 +70,7 @@ def _networks(run: RunFacts) -> str:
         return ""
     networks = shortlist(run.networks)
     note = words.networks_note(run, len(networks))
-    return f"## Front, finalists and baselines\n\n{to_markdown(networks_table(networks))}\n\n{note}"
+    return f"## {words.NETWORKS}\n\n{to_markdown(networks_table(networks))}\n\n{note}"
 
 
 def _history(run: RunFacts) -> str:
@@ -79,7 +79,7 @@ def _history(run: RunFacts) -> str:
         return ""
     rows = tuple((str(evaluation), f"{accuracy:.1f}") for evaluation, accuracy in data.best)
     table = to_markdown(Table(("evaluation", "best search accuracy (%)"), rows, left=0))
-    return f"## How the search went\n\n{table}"
+    return f"## How the search went\n\n{words.history_note(run)}\n\n{table}"
 
 
 def _evidence(run: RunFacts) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from nas.report import words
@@ -11,12 +11,17 @@ from nas.report.facts import RunFacts
 from nas.report.history_chart import draw_history, history_data
 from nas.report.kernel_chart import draw_kernels, kernel_data
 from nas.report.numbers import percent
-from nas.report.pareto_chart import draw_pareto, pareto_data
+from nas.report.pareto_chart import ParetoData, draw_pareto, pareto_data
 from nas.report.svg import Markup, element, escaped, joined
 from nas.report.tables import networks_table, shortlist, to_html
 
 _FULL = (("wide", 1080.0), ("medium", 700.0), ("narrow", 340.0))
-_MARKERS = (("winner", "winner"), ("baseline", "baseline (hollow: over budget)"), ("seed", "seed"))
+_TRAINED = (
+    ("winner", "winner"),
+    ("finalist", "finalist"),
+    ("baseline", "baseline (hollow: over budget)"),
+    ("front", "front of these, each after its final training"),
+)
 _HALF = (("wide", 528.0), ("medium", 700.0), ("narrow", 340.0))
 
 
@@ -69,7 +74,7 @@ def _headline(run: RunFacts) -> Markup:
 
 def _trade_off(run: RunFacts) -> Markup:
     by_macs, by_latency = pareto_data(run, "macs"), pareto_data(run, "latency_ms")
-    if not by_macs.points and not by_macs.markers and not by_macs.untrained:
+    if not by_macs.points and not by_macs.markers and not by_macs.unscored:
         return Markup("")
     charts = element(
         "div",
@@ -77,12 +82,15 @@ def _trade_off(run: RunFacts) -> Markup:
         _figure(lambda width, tips: draw_pareto(by_macs, width, tooltips=tips), _HALF),
         class_="pair",
     )
-    return _section("Accuracy against cost", _legend({m.kind for m in by_macs.markers}), charts)
+    return _section("Accuracy against cost", _legend(by_macs, run.scores), charts)
 
 
-def _legend(kinds: Collection[str]) -> Markup:
-    entries = [(kind, name) for kind, name in _MARKERS if kind in kinds]
-    entries += [("candidate", "candidate"), ("front", "Pareto front")]
+def _legend(data: ParetoData, scores: str) -> Markup:
+    """Name the marks: first of what was trained to its end, then of what has only the evaluator's accuracy."""
+    kinds = {m.kind for m in data.markers} | ({"front"} if data.front else set())
+    entries = [(kind, name) for kind, name in _TRAINED if kind in kinds]
+    kinds |= {"candidate"} if data.points else set()
+    entries += [(kind, f"{kind}: {scores}") for kind in ("seed", "candidate") if kind in kinds]
     keys = (element("span", element("i", class_=f"key {kind}"), escaped(name)) for kind, name in entries)
     return element("p", *keys, class_="legend")
 
@@ -122,14 +130,15 @@ def _networks(run: RunFacts) -> Markup:
         return Markup("")
     networks = shortlist(run.networks)
     note = element("p", escaped(words.networks_note(run, len(networks))), class_="note")
-    return _section("Front, finalists and baselines", to_html(networks_table(networks)), note)
+    return _section(words.NETWORKS, to_html(networks_table(networks)), note)
 
 
 def _history(run: RunFacts) -> Markup:
     data = history_data(run)
     if not data.tried:
         return Markup("")
-    return _section("How the search went", _figure(lambda width, _: draw_history(data, width), _FULL))
+    note = element("p", escaped(words.history_note(run)), class_="note")
+    return _section("How the search went", note, _figure(lambda width, _: draw_history(data, width), _FULL))
 
 
 def _evidence(run: RunFacts) -> Markup:

@@ -1,7 +1,9 @@
 """The trade-off: accuracy against MACs or latency, with the front, the budget, baselines and the winner.
 
-`pareto_data` picks what is shown; `draw_pareto` only draws it. Candidates over the budget were never trained, so
-they have a place on the horizontal axis alone: they are faint strokes at its foot.
+`pareto_data` picks what is shown; `draw_pareto` only draws it. A network that was trained to its end is shown with the
+accuracy after that alone, and only such networks make the front: what the evaluator gave a candidate is another kind
+of number. Candidates over the budget were never scored, so they have a place on the horizontal axis alone: they are
+faint strokes at its foot.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from nas.report.scales import Scale, fit
 from nas.report.svg import Markup, drawing, element, joined, text, title
 
 Measure = Literal["macs", "latency_ms"]
+Kind = Literal["winner", "finalist", "baseline", "seed"]
 MOST_POINTS = 500
-_UNTRAINED_REACH = 1.5
+_UNSCORED_REACH = 1.5
 _SIZES: dict[Measure, float] = {"macs": 1e6, "latency_ms": 1.0}
 _TITLES: dict[Measure, str] = {"macs": "MACs (million)", "latency_ms": "estimated latency (ms)"}
 
@@ -38,9 +41,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A network with a name; its spread is the least and greatest accuracy of several trainings."""
+    """A network with a name; its spread is the least and greatest accuracy of several trainings.
 
-    kind: Literal["winner", "seed", "baseline"]
+    A seed is a candidate, and has the accuracy that the evaluator gave; the others were trained to their end.
+    """
+
+    kind: Kind
     name: str
     feasible: bool
     point: Point
@@ -52,15 +58,15 @@ class ParetoData:
     """What one trade-off chart shows.
 
     Attributes:
-        points: feasible, evaluated candidates.
-        untrained: where candidates over the budget lie on the horizontal axis.
-        front: corners of the front, from left to right.
+        points: feasible, scored candidates that were not trained afterwards.
+        unscored: where candidates over the budget lie on the horizontal axis.
+        front: corners of the front of the trained networks, from left to right.
         budget: the limit of the horizontal axis, if there is one.
     """
 
     measure: Measure
     points: tuple[Point, ...]
-    untrained: tuple[float, ...]
+    unscored: tuple[float, ...]
     front: tuple[tuple[float, float], ...]
     markers: tuple[Marker, ...]
     budget: float | None
@@ -68,15 +74,15 @@ class ParetoData:
 
 def pareto_data(run: RunFacts, measure: Measure) -> ParetoData:
     """Pick what the chart of accuracy against `measure` shows."""
-    points = [_candidate_point(c, measure) for c in run.candidates if c.state == "complete"]
+    points = [_candidate_point(c, measure) for c in run.untrained if c.state == "complete"]
     shown = [p for p in points if p is not None]
     markers = _markers(run, measure)
     limit = run.budget.get(measure)
     return ParetoData(
         measure=measure,
         points=tuple(shown),
-        untrained=tuple(getattr(c, measure) / _SIZES[measure] for c in run.candidates if c.state == "infeasible"),
-        front=staircase((p.x, p.y) for p in [*shown, *(m.point for m in markers if m.feasible)]),
+        unscored=tuple(getattr(c, measure) / _SIZES[measure] for c in run.candidates if c.state == "infeasible"),
+        front=staircase((m.point.x, m.point.y) for m in markers if m.feasible and m.kind != "seed"),
         markers=markers,
         budget=None if limit is None else limit / _SIZES[measure],
     )
@@ -107,7 +113,7 @@ def draw_pareto(data: ParetoData, width: float, *, tooltips: bool = True) -> Mar
         height,
         axes.draw(),
         _draw_budget(data, axes),
-        _draw_untrained(data, axes),
+        _draw_unscored(data, axes),
         _draw_front(data, axes),
         _draw_points(data.points, seen, tooltips),
         *(_draw_spread(m, axes) for m in data.markers),
@@ -141,13 +147,12 @@ def _markers(run: RunFacts, measure: Measure) -> tuple[Marker, ...]:
     named: set[str] = set()
     for network in run.networks:
         point = _network_point(network, measure)
-        if point is not None and network.role in ("winner", "baseline"):
-            kind: Literal["winner", "baseline"] = "winner" if network.role == "winner" else "baseline"
-            found.append(Marker(kind, network.name, network.feasible, point, _spread(network)))
-            named |= {network.digest, network.name}
-    for candidate in run.candidates:
+        if point is not None and network.role != "candidate":
+            found.append(Marker(network.role, network.name, network.feasible, point, _spread(network)))
+            named.add(network.name)
+    for candidate in run.untrained:
         point = _candidate_point(candidate, measure)
-        if point is not None and candidate.seed and not {candidate.seed, candidate.digest} & named:
+        if point is not None and candidate.seed and candidate.seed not in named:
             found.append(Marker("seed", candidate.seed, candidate.state == "complete", point))
             named.add(candidate.seed)
     return tuple(found)
@@ -161,8 +166,8 @@ def _spread(network: NetworkFacts) -> tuple[float, float] | None:
 def _axes(data: ParetoData, area: Box) -> Axes:
     points = [*data.points, *(m.point for m in data.markers)]
     across = [p.x for p in points] + ([] if data.budget is None else [data.budget])
-    reach = _UNTRAINED_REACH * max(across, default=math.inf)
-    across += [x for x in data.untrained if not points or x <= reach]
+    reach = _UNSCORED_REACH * max(across, default=math.inf)
+    across += [x for x in data.unscored if not points or x <= reach]
     x = fit(across, area.left, area.right, may_log=True)
     up = [p.y for p in points] + [end for m in data.markers for end in m.spread or ()]
     y = fit(up or [0.0, 100.0], area.bottom, area.top)
@@ -187,16 +192,16 @@ def _draw_budget(data: ParetoData, axes: Axes) -> Markup:
     )
 
 
-def _draw_untrained(data: ParetoData, axes: Axes) -> Markup:
+def _draw_unscored(data: ParetoData, axes: Axes) -> Markup:
     area = axes.area
-    inside = [axes.x(x) for x in data.untrained if axes.x.low <= x <= axes.x.high]
-    beyond = len(data.untrained) - len(inside)
+    inside = [axes.x(x) for x in data.unscored if axes.x.low <= x <= axes.x.high]
+    beyond = len(data.unscored) - len(inside)
     places = sorted({round(x) for x in inside})
-    strokes = element("path", d="".join(f"M{x} {area.bottom:.0f}v-9" for x in places), class_="untrained")
-    words = f"strokes: {len(data.untrained)} over budget, untrained"
+    strokes = element("path", d="".join(f"M{x} {area.bottom:.0f}v-9" for x in places), class_="unscored")
+    words = f"strokes: {len(data.unscored)} over budget, not scored"
     words += f" ({beyond} off the axis)" if beyond else ""
     note = text((area.left + area.right) / 2 - 16, area.bottom + 54, words, class_="note middle")
-    return joined(strokes, note) if data.untrained else Markup("")
+    return joined(strokes, note) if data.unscored else Markup("")
 
 
 def _draw_front(data: ParetoData, axes: Axes) -> Markup:
@@ -236,6 +241,7 @@ def _draw_spread(marker: Marker, axes: Axes) -> Markup:
 def _draw_marker(marker: Marker, x: float, y: float) -> Markup:
     outline = {
         "winner": _star(x, y),
+        "finalist": f"M{x - 4.5:.1f} {y:.1f}a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0z",
         "baseline": f"M{x:.1f} {y - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z",
         "seed": f"M{x - 4.5:.1f} {y - 4.5:.1f}h9v9h-9z",
     }[marker.kind]

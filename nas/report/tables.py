@@ -62,10 +62,10 @@ def networks_table(networks: Sequence[NetworkFacts], *, ranked: bool = False) ->
 
 
 def shortlist(networks: Sequence[NetworkFacts], most: int = 20) -> tuple[NetworkFacts, ...]:
-    """Leave out members of a long front, evenly, so that `most` of those that are only on the front stay."""
-    plain = [n for n in networks if n.role == "front"]
+    """Leave out candidates of a long front, evenly, so that `most` of those that were not trained to their end stay."""
+    plain = [n for n in networks if not n.trained]
     kept = {id(plain[i * len(plain) // most]) for i in range(most)} if len(plain) > most else {id(n) for n in plain}
-    return tuple(n for n in networks if n.role != "front" or id(n) in kept)
+    return tuple(n for n in networks if n.trained or id(n) in kept)
 
 
 def to_text(table: Table) -> str:

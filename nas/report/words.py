@@ -12,6 +12,7 @@ from nas.report.numbers import NOTHING, compact, duration, memory, milliseconds,
 from nas.search.limits_text import share_text
 
 Pairs = tuple[tuple[str, str], ...]
+NETWORKS = "Winner, finalists, baselines and candidates"
 
 _EVIDENCE = {
     "measured": "Latencies are estimates of a model fitted to networks measured on this device.",
@@ -119,13 +120,28 @@ def evidence(run: RunFacts) -> tuple[str, Pairs, tuple[str, ...]]:
 def networks_note(run: RunFacts, shown: int) -> str:
     """Say which accuracy is which, and how many networks are not in a table of `shown` of them."""
     left_out = len(run.networks) - shown
-    more = f" {left_out} more members of the front are in result.json." if left_out else ""
+    more = f" {left_out} more candidates of the front are in result.json." if left_out else ""
     return (
-        "Search accuracy is measured on a split held out of training and compares candidates. Test accuracy "
-        "is measured after final training, for finalists and baselines only; ± is the standard deviation over "
+        f"{accuracies_note(run)} Test accuracy is measured after final training; ± is the standard deviation over "
         "trainings, where there were several. Accuracy per GMAC is "
-        "percentage points of accuracy per 10⁹ multiply-adds." + more
+        "percentage points of search accuracy per 10⁹ multiply-adds." + more
     )
+
+
+def accuracies_note(run: RunFacts) -> str:
+    """Say what a search accuracy in a table is of: two kinds of it must not be compared."""
+    after = "after its final training"
+    if all(n.trained for n in run.networks):
+        return f"Search accuracy is of a split held out of training, of each network {after}."
+    return (
+        f"Search accuracy is of a split held out of training: of winner, finalists and baselines, each {after}; "
+        f"of candidates (the front as the search saw it), each {run.scores}."
+    )
+
+
+def history_note(run: RunFacts) -> str:
+    """Say what the accuracies of the course are of."""
+    return f"Accuracies of candidates as the search saw them, each {run.scores}."
 
 
 def course(run: RunFacts) -> Pairs:

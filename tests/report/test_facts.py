@@ -13,19 +13,21 @@ def facts(run):
     return run_facts(Documents(Path("runs/a"), run.result, tuple(run.candidates)))
 
 
-def test_networks_come_as_winner_front_and_baselines_each_once():
+def test_networks_come_trained_ones_first_each_once():
     networks = facts(make_run()).networks
     roles = [n.role for n in networks]
     assert roles[0] == "winner"
-    assert roles == sorted(roles, key=["winner", "front", "finalist", "baseline"].index)
+    assert roles == sorted(roles, key=["winner", "finalist", "baseline", "candidate"].index)
     assert len({n.digest for n in networks}) == len(networks)
-    front = [n.macs for n in networks if n.role in ("front", "finalist")]
-    assert front == sorted(front)
+    for role in ("finalist", "candidate"):
+        macs = [n.macs for n in networks if n.role == role]
+        assert macs
+        assert macs == sorted(macs)
 
 
 def test_only_those_with_test_accuracy_are_finalists():
     networks = facts(make_run()).networks
-    assert all((n.test_accuracy is not None) == (n.role == "finalist") for n in networks if "f" in n.role[:2])
+    assert all((n.test_accuracy is not None) == (n.role == "finalist") for n in networks if n.role in ("finalist", "candidate"))
 
 
 def test_a_zoo_model_that_wins_is_named_and_listed_once():
@@ -33,6 +35,13 @@ def test_a_zoo_model_that_wins_is_named_and_listed_once():
     networks = facts(run).networks
     assert networks[0].name == "winner (mobilenetv3_small)"
     assert "mobilenetv3_small" not in [n.name for n in networks]
+
+
+def test_a_candidate_that_was_trained_is_told_from_the_untrained_ones():
+    found = facts(make_run())
+    trained = {n.digest for n in found.networks if n.trained}
+    assert len(trained) == 3 + 3  # the last of the front, the winner among them, and baselines
+    assert {c.digest for c in found.candidates} - {c.digest for c in found.untrained} == trained
 
 
 def test_the_best_baseline_is_feasible():

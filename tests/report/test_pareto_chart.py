@@ -25,14 +25,16 @@ def test_candidates_over_the_budget_have_no_accuracy_and_a_place_below():
     run = make_run()
     data = pareto_data(facts(run), "latency_ms")
     infeasible = [c["metrics"]["latency_ms"] for c in run.candidates if c["state"] == "infeasible"]
-    assert list(data.untrained) == infeasible
-    assert len(data.points) + len(infeasible) == len(run.candidates)
+    assert list(data.unscored) == infeasible
+    trained_within = 3 + 2  # of the front with the winner, and of the baselines
+    assert len(data.points) + len(infeasible) + trained_within == len(run.candidates)
     assert data.budget == 1.2
     assert pareto_data(facts(run), "macs").budget is None
 
 
 def test_macs_are_in_millions_and_accuracies_in_percent():
     run = make_run(complete=1, infeasible=0, baselines=0)
+    run.result |= {"winner": None, "front": []}
     [point] = pareto_data(facts(run), "macs").points
     metrics = run.candidates[0]["metrics"]
     assert point.x == metrics["macs"] / 1e6
@@ -40,11 +42,14 @@ def test_macs_are_in_millions_and_accuracies_in_percent():
 
 
 def test_winner_and_baselines_are_marked_and_a_seed_is_not_marked_twice():
-    data = pareto_data(facts(make_run()), "macs")
+    run = facts(make_run())
+    finalists = [n.name for n in run.networks if n.role == "finalist"]
+    data = pareto_data(run, "macs")
     assert sorted((m.kind, m.name, m.feasible) for m in data.markers) == [
         ("baseline", "efficientnet_b0", False),
         ("baseline", "mobilenetv2", True),
         ("baseline", "mobilenetv3_small", True),
+        *(("finalist", name, True) for name in sorted(finalists)),
         ("winner", "winner", True),
     ]
 
@@ -58,6 +63,18 @@ def test_a_seed_that_is_no_baseline_is_marked_as_seed():
 def test_what_is_over_budget_is_not_on_the_front():
     data = pareto_data(facts(make_run(complete=0, infeasible=3)), "latency_ms")
     assert max(x for x, _ in data.front) <= 1.2
+
+
+def test_a_trained_network_is_shown_after_its_training_alone_and_only_such_ones_make_the_front():
+    run = make_run()
+    winner = run.result["winner"]
+    [inherited] = [c for c in run.candidates if c["digest"] == winner["digest"]]
+    inherited["metrics"]["accuracy"] = 0.999  # above every other
+    data = pareto_data(facts(run), "macs")
+    assert max(p.y for p in data.points) < 99.9
+    assert (winner["macs"] / 1e6, 100 * winner["search_accuracy"]) in [(m.point.x, m.point.y) for m in data.markers]
+    trained = {(m.point.x, m.point.y) for m in data.markers if m.kind in ("winner", "finalist", "baseline")}
+    assert set(data.front) <= trained
 
 
 def test_points_on_top_of_each_other_are_drawn_once():

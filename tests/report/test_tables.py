@@ -86,7 +86,7 @@ def test_an_empty_table_is_a_header():
 
 
 def test_a_long_front_is_thinned_evenly_and_the_others_stay():
-    front = [replace(NETWORK, role="front", digest=str(i), macs=i) for i in range(100)]
+    front = [replace(NETWORK, role="candidate", digest=str(i), macs=i) for i in range(100)]
     kept = shortlist([NETWORK, *front, BASELINE], most=20)
     assert kept[0] == NETWORK
     assert kept[-1] == BASELINE

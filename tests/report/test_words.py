@@ -79,6 +79,17 @@ def test_a_budget_that_hardly_anything_keeps_is_not_said_to_be_kept_by_nothing()
     )
 
 
+def test_the_note_says_which_accuracy_is_of_which_kind():
+    run = make_run()
+    run.result["evaluator"] = {"scores": "with shared weights, before its own training"}
+    note = words.networks_note(facts(run), len(facts(run).networks))
+    assert "of winner, finalists and baselines, each after its final training" in note
+    assert "of candidates (the front as the search saw it), each with shared weights, before its own training" in note
+    assert "with shared weights" in words.history_note(facts(run))
+    run.result["front"] = []
+    assert "candidates" not in words.networks_note(facts(run), len(facts(run).networks))
+
+
 def test_the_slack_of_the_rule_is_in_points():
     run = make_run()
     run.result |= {"select": "accuracy_per_mac", "accuracy_slack": 0.005}
