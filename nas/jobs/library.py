@@ -91,7 +91,8 @@ class Result:
     @property
     def verdict(self) -> str:
         """Whether the winner is better than the best known design, in words."""
-        return str(self.document["verdict"])
+        found = self.document["verdict"]
+        return str(found["text"] if isinstance(found, Mapping) else found)  # earlier runs have the words alone
 
     @property
     def exported(self) -> tuple[Path, ...]:

@@ -130,9 +130,11 @@ def _document(result: dict[str, Any], selection: Selection, config: SearchConfig
     history = [*(result.get("selections") or [_told(result)])]
     target = load_target(config.target)
     chosen = selection.winner
-    estimate = target.estimate(_architecture(Path(runs.RESULT), chosen.entry))
+    architecture = _architecture(Path(runs.RESULT), chosen.entry)
+    estimate = target.estimate(architecture)
     rival = best_known(selection.within, rule=selection.select, accuracy_slack=selection.accuracy_slack)
-    found = sum(not contender.known for contender in selection.within)
+    found, images = sum(not contender.known for contender in selection.within), result["test_images"]
+    judged = verdict(chosen, rival, images, classes=architecture.num_classes, found=found)
     earlier = [told for told in history if told["winner"]["digest"] == chosen.digest]
     changed = {
         **result,
@@ -142,7 +144,7 @@ def _document(result: dict[str, Any], selection: Selection, config: SearchConfig
         "winner": winner_entry(chosen.entry, estimate),
         "front": [_judged(entry, selection) for entry in result["front"]],
         "baselines": [_judged(entry, selection) for entry in result["baselines"]],
-        "verdict": schema.to_dict(verdict(chosen, rival, result["test_images"], found=found)),
+        "verdict": schema.to_dict(judged),
         "verification": earlier[-1]["verification"] if earlier else [],
     }
     changed["winner"]["feasible"] = True

@@ -98,7 +98,8 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
 def _verdict(found: Found, config: SearchConfig) -> Verdict:
     within = [f for f in found.finalists if feasible(f.metrics, config.constraints)]
     rival = best_known(within, rule=config.select, accuracy_slack=config.accuracy_slack)
-    return verdict(found.winner, rival, found.test_images, found=sum(not f.known for f in within))
+    beside, classes = sum(not f.known for f in within), found.winner.architecture.num_classes
+    return verdict(found.winner, rival, found.test_images, classes=classes, found=beside)
 
 
 def winner_entry(entry: Mapping[str, Any], estimate: LatencyEstimate) -> dict[str, Any]:

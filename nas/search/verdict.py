@@ -2,7 +2,7 @@
 
 The rival is the known design that the same selection rule would take. The noise of a difference in test accuracy has
 two parts: the test images are a sample (of two networks scored on the same images only those count on which they
-differ), and each training is one of many (seeds).
+differ), and each training is one of many (seeds). A winner that tells images no better than chance does is called so first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nas.model.zoo import PAPERS
@@ -62,6 +62,7 @@ class Verdict:
         macs_ratio: the winner's MACs over the rival's.
         latency_ratio: the winner's latency over the rival's.
         trainings: of the winner and of the rival.
+        guesses: whether the winner is no better than guessing.
     """
 
     text: str
@@ -73,6 +74,7 @@ class Verdict:
     macs_ratio: float | None = None
     latency_ratio: float | None = None
     trainings: tuple[int, int] | None = None
+    guesses: bool = False
 
 
 def best_known(
@@ -83,15 +85,34 @@ def best_known(
     return known[select(known, rule, accuracy_slack)] if known else None
 
 
-def verdict(winner: Trained, rival: Trained | None, test_images: int, *, found: int = 1) -> Verdict:
-    """Compare the winner with the best known design within the budget.
+def verdict(winner: Trained, rival: Trained | None, test_images: int, *, classes: int, found: int = 1) -> Verdict:
+    """Compare the winner with the best known design within the budget, and with guessing.
 
     Args:
         winner: the network that the selection rule names.
         rival: what `best_known` gives.
         test_images: how many images the test accuracies rest on.
+        classes: how many classes the images have.
         found: how many of the trained networks within the budget the search found itself.
     """
+    compared = _compared(winner, rival, test_images, found)
+    if not guesses(_mean(winner), test_images, classes):
+        return compared
+    warning = (
+        f"The winner is no better than guessing: {100 * _mean(winner):.1f} % of {test_images} test images, "
+        f"where chance alone tells {100 / classes:.1f} %."
+    )
+    return replace(compared, text=f"{warning} {compared.text}", guesses=True)
+
+
+def guesses(accuracy: float, images: int, classes: int) -> bool:
+    """Whether an accuracy on so many images is not above chance by more than two standard errors."""
+    chance = 1 / classes
+    return classes > 1 and accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / images)
+
+
+def _compared(winner: Trained, rival: Trained | None, test_images: int, found: int) -> Verdict:
+    """Compare the winner with the best known design within the budget."""
     if winner.known:
         return Verdict(f"Take {called(winner.name)}: {_beside(found)}.", take=winner.name, against=winner.name)
     if rival is None:

@@ -8,6 +8,10 @@ from nas.search.objective import Metrics
 from nas.search.verdict import best_known, images_error, trainings_error, verdict
 
 
+def judge(winner, rival, test_images, *, classes=10, found=1):
+    return verdict(winner, rival, test_images, classes=classes, found=found)
+
+
 @dataclass(frozen=True)
 class Network:
     name: str
@@ -23,7 +27,7 @@ def network(name="found", macs=10, latency_ms=1.0, accuracy=0.9, **fields):
 
 def test_a_better_winner_is_told_by_how_much():
     rival = network("plain", macs=20, latency_ms=2.0, known=True, test_accuracies=(0.80, 0.81, 0.79))
-    found = verdict(network(test_accuracies=(0.90, 0.91, 0.89)), rival, 10_000)
+    found = judge(network(test_accuracies=(0.90, 0.91, 0.89)), rival, 10_000)
     assert found.points == pytest.approx(10)
     assert (found.macs_ratio, found.latency_ratio) == (0.5, 0.5)
     assert found.beyond_noise
@@ -33,7 +37,7 @@ def test_a_better_winner_is_told_by_how_much():
 
 
 def test_a_difference_within_the_noise_is_called_so():
-    found = verdict(network(test_accuracies=(0.91,)), network("plain", known=True), 100)
+    found = judge(network(test_accuracies=(0.91,)), network("plain", known=True), 100)
     assert found.points == pytest.approx(1)
     assert not found.beyond_noise
     assert "within the noise" in found.text
@@ -41,23 +45,33 @@ def test_a_difference_within_the_noise_is_called_so():
 
 def test_a_known_design_that_is_better_in_all_is_the_answer():
     rival = network("mobilenetv2_050@32", macs=5, latency_ms=0.5, known=True, test_accuracies=(0.95,))
-    found = verdict(network(), rival, 1000)
+    found = judge(network(), rival, 1000)
     assert found.take == rival.name
     assert found.text.startswith("Take timm mobilenetv2_050 at 32 pixels")
 
 
 def test_a_known_winner_is_the_answer():
     known = network("plain", known=True)
-    assert verdict(known, known, 1000).take == "plain"
-    assert "no network that the search found was trained" in verdict(known, known, 1000, found=0).text
-    assert "the one network of the search" in verdict(known, known, 1000, found=1).text
-    assert "none of the 3 networks" in verdict(known, known, 1000, found=3).text
+    assert judge(known, known, 1000).take == "plain"
+    assert "no network that the search found was trained" in judge(known, known, 1000, found=0).text
+    assert "the one network of the search" in judge(known, known, 1000, found=1).text
+    assert "none of the 3 networks" in judge(known, known, 1000, found=3).text
 
 
 def test_without_a_rival_nothing_is_claimed():
-    found = verdict(network(), None, 1000)
+    found = judge(network(), None, 1000)
     assert found.points is None
     assert "nothing to compare with" in found.text
+
+
+@pytest.mark.parametrize(("accuracy", "warned"), [(0.103, True), (0.131, True), (0.133, False), (0.9, False)])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_winner_at_chance_is_called_no_better_than_guessing(accuracy, warned, known):
+    winner = network(test_accuracies=(accuracy,), known=known)
+    found = judge(winner, winner if known else None, 359)  # two standard errors of 359 images are 3.2 points
+    assert found.guesses is warned
+    assert ("no better than guessing" in found.text) is warned
+    assert not judge(winner, None, 359, classes=1).guesses
 
 
 def test_the_rival_is_whom_the_rule_would_take():
