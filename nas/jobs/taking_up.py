@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas import runs
 from nas.errors import UserError
 from nas.runs import RunDirectory
-from nas.search.config import SearchConfig, config_document, read_config
+from nas.search.config import SearchConfig, read_config
+from nas.search.study_url import without_password
 
 if TYPE_CHECKING:
     from nas.search.watch import Watch
 
 _ELSEWHERE = "workers"  # where a search runs may change from sitting to sitting
+_FOLLOWS = ("derived", "feasible_share", "effort.supernet.seed", "effort.finalist.seed", "effort.candidate.seed")
+_FIRST = (
+    *("target", "space", "data", "data_root", "evaluator", "sampler", "seed", "constraints", "select"),
+    *("accuracy_slack", "precision", "time_plan", "warm_start", "measure", "blocks", "specialised_from"),
+    *("study_storage", "formats"),
+)  # then the efforts: much of them follows from the data
 _NOT_BEGUN = frozenset({".lock", runs.BLOCKS})  # what a run holds before its configuration is written
 
 
@@ -45,12 +53,17 @@ def run_for(config: SearchConfig, runs_dir: Path, name: str | None, stem: str, w
 
 
 def differences(ours: SearchConfig, theirs: SearchConfig) -> list[str]:
-    """Name what two searches differ in, apart from where they run, as ``path: theirs there, ours here``."""
-    mine, other = (dict(_flat(config_document(config))) for config in (ours, theirs))
+    """Name what two searches differ in, apart from where they run, as ``path: theirs there, ours here``.
+
+    What a user names comes first. Figures that follow from it are told only where nothing else differs.
+    """
+    mine, other = (dict(_flat(_without_password(config))) for config in (ours, theirs))
+    differing = [name for name in {**mine, **other} if mine.get(name) != other.get(name)]
+    derived = ours.derived and theirs.derived
+    named = [name for name in differing if not _follows(name, derived=derived)]
     return [
-        f"{name}: {other.get(name)} there, {mine.get(name)} here"
-        for name in sorted(mine.keys() | other.keys())
-        if mine.get(name) != other.get(name)
+        f"{name}: {_told(other.get(name))} there, {_told(mine.get(name))} here"
+        for name in sorted(named or differing, key=_place)
     ]
 
 
@@ -84,9 +97,32 @@ def _same_and_unfinished(config: SearchConfig, path: Path) -> bool:
         return False
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif not f"{prefix}{name}".startswith(f"{_ELSEWHERE}."):
-            yield f"{prefix}{name}", value
+def _follows(name: str, *, derived: bool) -> bool:
+    """Whether a figure follows from what the user named; `derived` if both searches derived their latency limit."""
+    timed = name.startswith("time_plan.") and name != "time_plan.total_s"
+    return name in _FOLLOWS or timed or (derived and name == "constraints.latency_ms")
+
+
+def _place(name: str) -> tuple[int, str]:
+    first = name.partition(".")[0]
+    return (_FIRST.index(first) if first in _FIRST else len(_FIRST)), name
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _without_password(config: SearchConfig) -> SearchConfig:
+    """Return the search as a run keeps it."""
+    storage = config.study_storage
+    return config if storage is None else dataclasses.replace(config, study_storage=without_password(storage))
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every field of a dataclass with its path; one that documents leave out has its default."""
+    for field in dataclasses.fields(value):
+        inner, name = getattr(value, field.name), f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(inner):
+            yield from _flat(inner, f"{name}.")
+        elif not name.startswith(f"{_ELSEWHERE}."):
+            yield name, inner
