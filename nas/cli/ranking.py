@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from nas.report.numbers import compact, percent
+from nas.report.numbers import compact, counted, percent
 from nas.report.tables import Table, to_text
 
 
@@ -33,7 +33,7 @@ def ranking_text(found: Mapping[str, Any]) -> str:
             f"one seed    tau {found['tau_between_seeds']:.2f} with another, by losses "
             f"{found['tau_between_seeds_loss']:.2f}: little more can be asked for"
         )
-    alone = f"{found['alone']['epochs']} passes alone, {found['seeds']} trainings each"
+    alone = f"{counted(found['alone']['epochs'], 'pass', 'passes')} alone, {counted(found['seeds'], 'training')} each"
     return "\n".join([table, "", f"Kendall's tau with the accuracy after {alone}:", *lines])
 
 

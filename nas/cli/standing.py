@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nas.report.numbers import compact, duration, percent, significant
+from nas.report.numbers import compact, counted, duration, percent, significant
 
 if TYPE_CHECKING:
     from nas.jobs.status import Best, Counts, Status
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def status_text(found: Status) -> str:
     """Say where a run stands, a line for each fact that is known."""
-    lines = [f"run      {found.path}: {_STATES[found.state].format(path=found.path)}"]
+    lines = [f"run      {found.path}: {_state_text(found)}"]
     if found.held:
         process = "" if found.pid is None else f" (process {found.pid} on {found.host})"
         lines[0] += process
@@ -34,11 +34,16 @@ def status_text(found: Status) -> str:
 _STATES = {
     "running": "goes on",
     "finished": "finished",
-    "stopped": "stopped before its end; continue with: nas search --resume {path}",
+    "stopped": "stopped{by} before its end; continue with: nas search --resume {path}",
     "failed": "ended by an error; once it is put right, continue with: nas search --resume {path}",
     "damaged": "damaged",
 }
 _LATER = {"supernet": "search, finalists and export follow", "search": "finalists and export follow"}
+
+
+def _state_text(found: Status) -> str:
+    by = " by Ctrl-C or SIGTERM" if found.interrupted else ""
+    return _STATES[found.state].format(path=found.path, by=by)
 
 
 def _stage_text(found: Status) -> str:
@@ -51,11 +56,21 @@ def _stage_text(found: Status) -> str:
 def _counts_text(counts: Counts, *, ended: bool) -> list[str]:
     failed = f", {counts.failed} failed" if counts.failed else ""
     passed_over = f"{counts.infeasible} over budget, {counts.duplicates} seen before{failed}"
-    lines = [f"search   {counts.evaluated} of {counts.planned} candidates scored; {passed_over}"]
+    lines = [f"search   {_scored_text(counts, ended=ended)} scored; {passed_over}"]
     if counts.finalists:
-        told = "trained" if ended else f"of at most {counts.planned_finalists} trained or in training"
-        lines.append(f"finals   {counts.finalists} {told}")
+        told = counted(counts.finalists, "network") + " trained"
+        planned = f"{counts.finalists} of at most {counted(counts.planned_finalists, 'network')} trained or in training"
+        lines.append(f"finals   {told if ended else planned}")
     return lines
+
+
+def _scored_text(counts: Counts, *, ended: bool) -> str:
+    """Say how many candidates were scored, of how many; a budget of time may be enough for more or for fewer."""
+    if not counts.expected:
+        return f"{counts.evaluated} of {counted(counts.planned, 'candidate')}"
+    if ended or counts.evaluated >= counts.planned:
+        return counted(counts.evaluated, "candidate")
+    return f"{counts.evaluated} of about {counted(counts.planned, 'candidate')}"
 
 
 def _best_text(best: Best) -> str:

@@ -82,7 +82,11 @@ def apply(work: Work, step: Step) -> Made:
 def _train(work: Work, step: Step) -> Made:
     epochs = step.epochs(work.tuning.epochs)
     tune(work.network, work.tuning, stage=str(step), epochs=epochs, lr_share=_NEAR)
-    return Made(work.network, f"{epochs} epochs")
+    return Made(work.network, _epochs_text(epochs))
+
+
+def _epochs_text(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
 def _distill(work: Work, step: Step) -> Made:
@@ -101,7 +105,7 @@ def _distill(work: Work, step: Step) -> Made:
         lr_share=_NEAR,
     )
     weak = ", less than the network had: it may teach nothing" if found < own else ""
-    return Made(work.network, f"{epochs} epochs, the teacher has {100 * found:.1f} %{weak}")
+    return Made(work.network, f"{_epochs_text(epochs)}, the teacher has {100 * found:.1f} %{weak}")
 
 
 def _prune(work: Work, step: Step) -> Made:
@@ -148,7 +152,7 @@ def _int8_qat(work: Work, step: Step) -> Made:
     network = trainable(work.network)
     images = calibration_images(work.tuning.data)
     graph = int8.quantize_in_training(network, images, lambda rounded: work.tune(rounded, step, _AT))
-    return Made(network.eval(), f"{work.tuning.epochs} epochs", graph)
+    return Made(network.eval(), _epochs_text(work.tuning.epochs), graph)
 
 
 _APPLY: Mapping[str, Callable[[Work, Step], Made]] = MappingProxyType(

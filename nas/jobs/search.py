@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas import runs
 from nas.errors import NasError, Terminated, UserError
+from nas.report.numbers import counted
 from nas.runs import RunDirectory
 from nas.search import shared_data
 from nas.search.config import SearchConfig, Workers, config_document, read_config
@@ -224,17 +225,13 @@ def plan_lines(config: SearchConfig) -> list[str]:
         return []
     pace = plan.pace
     each = f"{pace.supernet_epoch_s:.1f} s each" if pace.supernet_epoch_s else "trained before"
-    kinds = f"{effort.finalists} + {effort.baselines} known designs"
+    kinds = f"{effort.finalists} + {counted(effort.baselines, 'known design')}"
     again = f", the best of both {effort.final_seeds} times" if effort.final_seeds > 1 else ""
     rows = (
         ("planning", plan.planning_s, "timing a few steps"),
-        (
-            "supernet",
-            plan.supernet_s,
-            f"{effort.supernet.epochs} passes, {each}",
-        ),
-        ("search", plan.search_s, f"about {plan.evaluations} candidates, {pace.evaluation_s:.2f} s each"),
-        ("finalists", plan.finalists_s, f"{kinds}, about {effort.finalist.epochs} passes{again}"),
+        ("supernet", plan.supernet_s, f"{counted(effort.supernet.epochs, 'pass', 'passes')}, {each}"),
+        ("search", plan.search_s, f"about {counted(plan.evaluations, 'candidate')}, {pace.evaluation_s:.2f} s each"),
+        ("finalists", plan.finalists_s, f"{kinds}, about {counted(effort.finalist.epochs, 'pass', 'passes')}{again}"),
         ("export", plan.ending_s, "export, check, report"),
         ("all", plan.total_s, "stages end when their time is over"),
     )

@@ -46,8 +46,9 @@ class Counts:
     """What is done of what is planned.
 
     Attributes:
-        planned: candidates that are to be scored.
-        finalists: networks whose own training has begun.
+        planned: candidates that are to be scored; with a budget of time, as many as it is expected to be enough for.
+        expected: whether that number is such an expectation: the search ends with its time.
+        finalists: networks whose own training has begun, however often each is trained.
         planned_finalists: how many there will be at most, known designs included.
         supernet_epochs: passes that train the shared weights.
     """
@@ -60,6 +61,7 @@ class Counts:
     finalists: int
     planned_finalists: int
     supernet_epochs: int
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Status:
         stage_seconds_left: from the pace of this sitting; later stages come on top.
         held: whether a process writes the run.
         pid: of that process, on `host`.
-        error: what ended the last sitting.
+        interrupted: whether Ctrl-C or SIGTERM ended the last sitting.
+        error: what went wrong and ended it.
         problems: what of the folder cannot be read.
     """
 
@@ -95,6 +98,7 @@ class Status:
     held: bool
     pid: int | None
     host: str | None
+    interrupted: bool
     error: str | None
     problems: tuple[str, ...]
 
@@ -122,6 +126,7 @@ def run_status(path: Path, now: float | None = None) -> Status:
     finished = not held and "verification" in result and (path / runs.PAGE).is_file()
     stage, share = _stage(standing, counts) if not finished else (None, None)
     live = standing if held else None
+    ended = None if standing is None or held else standing.error
     return Status(
         path=str(path),
         state=_state(standing, held=held, finished=finished, damaged=bool(look.problems)),
@@ -138,7 +143,8 @@ def run_status(path: Path, now: float | None = None) -> Status:
         held=held,
         pid=None if live is None else live.pid,
         host=None if live is None else live.host,
-        error=None if standing is None or held else standing.error,
+        interrupted=ended == STOPPED,
+        error=None if ended == STOPPED else ended,
         problems=tuple(look.problems),
     )
 
@@ -206,18 +212,19 @@ def _result(path: Path) -> Mapping[str, Any]:
 def _counts(path: Path, config: Mapping[str, Any], records: list[dict[str, Any]]) -> Counts | None:
     if not config:
         return None
-    effort = config["effort"]
+    effort, time_plan = config["effort"], config.get("time_plan")
     states = [record["state"] for record in records]
     searches = [record.get("search") or {} for record in records]
     return Counts(
-        planned=int(effort["evaluations"]),
+        planned=int((time_plan or effort)["evaluations"]),
         evaluated=states.count("complete"),
         infeasible=max([states.count("infeasible"), *(s.get("infeasible", 0) for s in searches)]),
         failed=states.count("failed"),
         duplicates=max([0, *(s.get("duplicates", 0) for s in searches)]),
-        finalists=len(list((path / "finalists").glob("*.state"))),
+        finalists=len({file.stem.partition("-")[0] for file in (path / "finalists").glob("*.state")}),
         planned_finalists=int(effort["finalists"]) + int(effort["baselines"]),
         supernet_epochs=int(effort["supernet"]["epochs"]),
+        expected=time_plan is not None,
     )
 
 

@@ -34,6 +34,11 @@ def compact(value: float | None) -> str:
     return significant(value) if value != int(value) else str(int(value))
 
 
+def counted(count: int, thing: str, things: str | None = None) -> str:
+    """Write a count with what is counted: ``1 candidate``, ``3 passes``; without `things` an s makes several."""
+    return f"{count} {thing if count == 1 else things or f'{thing}s'}"
+
+
 def memory(value_bytes: float | None) -> str:
     """Write an amount of memory: ``312 KiB``."""
     if value_bytes is None:

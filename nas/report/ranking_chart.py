@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.report.axes import Axes
 from nas.report.labels import Box
-from nas.report.numbers import compact
+from nas.report.numbers import compact, counted
 from nas.report.picture import TOP, picture
 from nas.report.scales import Scale, fit
 from nas.report.svg import Markup, element, joined, title
@@ -25,13 +25,15 @@ def draw_ranking(found: Mapping[str, Any]) -> str:
     axes = Axes(area, x, y, f"accuracy after {_passes(found)} alone (%)", "inherited accuracy (%)")
     tau = found["tau"]
     heading = f"Kendall's tau {tau['tau']:.2f} ({tau['low']:.2f} to {tau['high']:.2f})"
-    note = f"{len(networks)} networks of {found['space']} on {found['data']}, {found['seeds']} trainings each"
+    note = (
+        f"{len(networks)} networks of {found['space']} on {found['data']}, {counted(found['seeds'], 'training')} each"
+    )
     return picture(heading, note, _WIDTH, _HEIGHT, axes.draw(), *(_draw_network(n, axes) for n in networks))
 
 
 def _passes(found: Mapping[str, Any]) -> str:
     epochs = found["alone"]["epochs"]
-    return "1 pass" if epochs == 1 else f"{epochs} passes"
+    return counted(epochs, "pass", "passes")
 
 
 def _scale(values: list[float], start: float, stop: float) -> Scale:

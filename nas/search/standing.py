@@ -105,12 +105,12 @@ class StandingWatch:
         """Pass progress on, and write it down, once a second at most."""
         self.watch.progress(stage, done, total, note)
         now, last = time.time(), self.standing
-        if stage == last.stage and now - last.updated < _EVERY_S:
-            return
+        early = stage == last.stage and now - last.updated < _EVERY_S
         if stage != last.stage:
             last = replace(last, stage=stage, stage_began=now, first=float(done))
-        self.standing = replace(last, done=float(done), total=float(total), updated=now)
-        self._write()
+        self.standing = replace(last, done=float(done), total=float(total), updated=last.updated if early else now)
+        if not early:
+            self._write()
 
     def end(self, error: str | None) -> None:
         """Write down that the sitting is over."""

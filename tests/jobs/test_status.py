@@ -13,7 +13,8 @@ from nas.cli import main
 from nas.errors import NasError, UserError
 from nas.jobs.status import run_status
 from nas.runs import RunDirectory
-from nas.search.standing import STOPPED, noted, read_standing
+from nas.search.finalists import state_file
+from nas.search.standing import noted, read_standing
 from nas.search.watch import Silent
 from tests.report.run_documents import make_run
 
@@ -96,9 +97,46 @@ def test_what_ended_a_run(run: Path, error: BaseException, state: str, capsys: p
         raise error
     found = run_status(run)
     assert (found.state, found.stage, found.held) == (state, "finalists", False)
-    assert found.error == (STOPPED if state == "stopped" else "loss is nan")
+    assert (found.interrupted, found.error) == ((True, None) if state == "stopped" else (False, "loss is nan"))
     main(["status", str(run)])
-    assert f"continue with: nas search --resume {run}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"continue with: nas search --resume {run}" in said
+    assert ("stopped by Ctrl-C or SIGTERM" in said) == (state == "stopped")
+    assert ("error  " in said) == (state == "failed")
+
+
+def test_what_was_done_in_the_last_second_before_the_end_is_told(run: Path) -> None:
+    with RunDirectory.open(run) as held, pytest.raises(KeyboardInterrupt), noted(held, Silent()) as watch:
+        for done in (1, 2, 3):
+            watch.progress("search", done, 12)
+        raise KeyboardInterrupt
+    assert run_status(run).stage_share == 0.25
+
+
+def test_a_budget_of_time_is_told_as_an_expectation(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def search_line(expected: int) -> str:
+        effort = {**CONFIG["effort"], "evaluations": 5000}
+        document = {**CONFIG, "effort": effort, "time_plan": {"evaluations": expected}}
+        (run / runs.CONFIG).write_text(yaml.safe_dump(document))
+        main(["status", str(run)])
+        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("search"))
+
+    with_candidates(run)
+    assert "22 of about 40 candidates scored" in search_line(40)
+    assert "search   22 candidates scored" in search_line(20)
+    make_run().write(run)
+    (run / runs.PAGE).write_text("a page")
+    assert "of about" not in search_line(4000)
+
+
+def test_trainings_of_one_network_are_one_network(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run().write(run)
+    (run / runs.PAGE).write_text("a page")
+    (run / "finalists").mkdir()
+    for name in (state_file("0a"), state_file("0a", 1), state_file("0a", 2), state_file("0b")):
+        (run / "finalists" / name).write_bytes(b"")
+    main(["status", str(run)])
+    assert "finals   2 networks trained" in capsys.readouterr().out
 
 
 def test_a_run_that_was_killed_and_resumed_counts_both_sittings(run: Path) -> None:
@@ -149,7 +187,7 @@ def test_damage_is_told_and_the_rest_is_still_said(run: Path, name: str, capsys:
     with_candidates(run)
     text, message = DAMAGE[name]
     (run / name).write_text(text)
-    assert main(["status", str(run)]) == 1
+    assert main(["status", str(run)]) == 2
     said = capsys.readouterr().out
     assert ": damaged" in said
     assert message in said

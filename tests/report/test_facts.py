@@ -27,7 +27,9 @@ def test_networks_come_trained_ones_first_each_once():
 
 def test_only_those_with_test_accuracy_are_finalists():
     networks = facts(make_run()).networks
-    assert all((n.test_accuracy is not None) == (n.role == "finalist") for n in networks if n.role in ("finalist", "candidate"))
+    assert all(
+        (n.test_accuracy is not None) == (n.role == "finalist") for n in networks if n.role in ("finalist", "candidate")
+    )
 
 
 def test_a_zoo_model_that_wins_is_named_and_listed_once():

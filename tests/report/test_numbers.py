@@ -1,6 +1,6 @@
 import pytest
 
-from nas.report.numbers import NOTHING, compact, duration, memory, milliseconds, percent, significant
+from nas.report.numbers import NOTHING, compact, counted, duration, memory, milliseconds, percent, significant
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,11 @@ def test_percent_and_milliseconds():
     assert percent(0.9534) == "95.3 %"
     assert percent(0.09, 0) == "9 %"
     assert milliseconds(0.7534) == "0.753 ms"
+
+
+def test_one_thing_is_no_plural():
+    assert [counted(n, "training") for n in (1, 3)] == ["1 training", "3 trainings"]
+    assert [counted(n, "pass", "passes") for n in (0, 1)] == ["0 passes", "1 pass"]
 
 
 def test_nothing_is_a_dash():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas.cli.answers import print_json
 from nas.cli.values import positive
+from nas.errors import UserError
 
 if TYPE_CHECKING:
     from nas.jobs.status import Status
@@ -30,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``nas status``; the exit code is 1 where the folder is damaged."""
+    """Run ``nas status``; the exit code is 2 where the folder is damaged."""
     from nas.jobs.status import run_status
 
     path = Path(arguments.path)
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
                 _show(found, as_json=arguments.json, again=True)
     except KeyboardInterrupt:  # only the watching ends
         return 0
-    return 1 if found.state == "damaged" else 0
+    return UserError.exit_code if found.state == "damaged" else 0
 
 
 def _show(found: Status, *, as_json: bool, again: bool = False) -> None:
