@@ -42,10 +42,10 @@ def count(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """Read a fraction of at least 0."""
+    """Read what is added as a fraction: 0.1 for 10 %; more than all of it is legal."""
     value = _number(text)
     if not 0 <= value < 10:
-        raise argparse.ArgumentTypeError(f"must be a fraction such as 0.1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be 0 or more and below 10, such as 0.1 for 10 %, got {text!r}")
     return value
 
 

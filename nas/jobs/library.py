@@ -163,7 +163,7 @@ def search(
         macs: limit of multiply-adds of one image.
         params: limit of trainable parameters.
         peak_memory_bytes: limit of activations alive at once, in float32.
-        margin: part of the latency kept for the error of the estimate.
+        margin: what is added to every latency estimate before it is held to the limit: 0.1 adds 10 %.
         sampler: search algorithm.
         evaluator: what scores the candidates, ``NAME`` or ``NAME:DETAIL``.
         time_budget_s: how long the whole search may take; the numbers below are then upper limits.

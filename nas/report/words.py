@@ -62,7 +62,7 @@ def limits(run: RunFacts) -> str:
     parts = []
     if budget.get("latency_ms") is not None:
         origin = " (derived from the target and the space)" if budget.get("derived") else ""
-        margin = f", less the margin of {percent(budget['margin'], 0)}" if budget.get("margin") else ""
+        margin = f" with {percent(budget['margin'], 0)} added to an estimate" if budget.get("margin") else ""
         parts.append(f"latency at most {milliseconds(budget['latency_ms'])}{margin}{origin}")
     parts += [f"{name} at most {write(budget[key])}" for key, name, write in _LIMITS if budget.get(key) is not None]
     said = ", ".join(parts) or "none"

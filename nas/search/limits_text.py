@@ -11,7 +11,7 @@ _LATENCY = "latency_ms"
 
 def limits_text(constraints: Constraints, origin: str = "") -> str:
     """Say what is allowed; `origin`, that of the latency's limit, stands behind it."""
-    margin = f" (less the margin of {constraints.margin:.0%})" if constraints.margin else ""
+    margin = f" (with {100 * constraints.margin:.0f} % added to an estimate)" if constraints.margin else ""
     said = (
         f"{name} <= {_amount(name, limit, 6)}{origin + margin if name == _LATENCY else ''}"
         for name, limit in constraints.limits.items()

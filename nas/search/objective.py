@@ -27,8 +27,8 @@ class Constraints:
         macs: limit of fused multiply-adds.
         params: limit of the parameter count.
         peak_memory_bytes: limit of the activations alive at once.
-        margin: how much of the latency limit is kept for the error of the estimate: with 0.1 an estimate
-            must stay within the limit after 10 % are added to it. The other figures are exact.
+        margin: what is added to an estimate of the latency for its error: with 0.1 it must stay within the limit
+            after 10 % are added to it, with 1.5 after 150 %. The other figures are exact.
     """
 
     latency_ms: float | None = None

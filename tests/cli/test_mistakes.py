@@ -36,7 +36,7 @@ MISTAKES = {
     "latency below zero": ([*SEARCH, "--latency-ms", "-3"], "must be a number above 0"),
     "latency of no number": ([*SEARCH, "--latency-ms", "nan"], "must be a number above 0"),
     "macs": ([*SEARCH, "--macs", "5X"], "such as 300000, 300k or 1.2G"),
-    "margin": ([*SEARCH, "--margin", "much"], "must be a fraction such as 0.1"),
+    "margin": ([*SEARCH, "--margin", "much"], "must be 0 or more and below 10, such as 0.1 for 10 %"),
     "slack": ([*SEARCH, "--accuracy-slack", "101"], "must be 0 to 100 points"),
     "seed": ([*SEARCH, "--seed", "-1"], "must be a whole number"),
     "evaluations": ([*SEARCH, "--evaluations", "0"], "at least 1"),

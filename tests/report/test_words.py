@@ -74,7 +74,7 @@ def test_a_budget_that_hardly_anything_keeps_is_not_said_to_be_kept_by_nothing()
     run = make_run()
     run.result["budget"] |= {"feasible_share": 0.0, "margin": 0.1}
     assert words.limits(facts(run)) == (
-        "latency at most 1.20 ms, less the margin of 10 % (derived from the target and the space); "
+        "latency at most 1.20 ms with 10 % added to an estimate (derived from the target and the space); "
         "under 1 % of the search space fits"
     )
 

@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--macs", type=count, metavar="N", help="multiply-adds of one image; 5M and 1.2G work too")
     budget.add_argument("--params", type=count, metavar="N", help="trainable parameters")
     budget.add_argument("--peak-memory-bytes", type=count, metavar="N", help="activations alive at once, in float32")
-    budget.add_argument("--margin", type=share, default=0.0, metavar="F", help="part of the latency kept for its error")
+    budget.add_argument("--margin", type=share, default=0.0, metavar="F", help=_MARGIN)
     how = parser.add_argument_group("how to search")
     how.add_argument(
         "--sampler", metavar="NAME", help="surrogate (the default), evolution, local, nsga2, tpe or random"
@@ -205,6 +205,9 @@ _SLACK = "accuracy that the rule may give up, in points (default: 1)"
 _TIME = "2h, 30m, 90s: the whole search takes so long; evaluations and epochs that are given are then upper limits"
 _PRECISION = "float or int8: candidates are scored as if rounded to eight bits (default: the target's precision)"
 _SEEDS = "trainings of the winner and of the best known design (default: 3 on small data, else 1)"
+_MARGIN = (
+    "what is added to a latency estimate, for its error, before it is held to the limit: 0.1 adds 10 %% (default: 0)"
+)
 _DIVERGENCE = (
     "how subnets learn from the largest: kl (soft targets) or alpha (AlphaNet's adaptive divergence) (default: kl)"
 )
