@@ -167,7 +167,9 @@ def _evaluator(run: RunFacts) -> str:
     found: Mapping[str, Any] = run.result.get("evaluator") or {}
     rungs = found.get("epochs_of_rungs") or ()
     passes = f" (passes, rung by rung: {', '.join(map(str, rungs))})" if rungs else ""
-    return f"{found['scores']}{passes}" if found.get("scores") else ""
+    divergence = found.get("supernet_divergence")
+    taught = f"; its subnets learned from the largest by --supernet-divergence {divergence}" if divergence else ""
+    return f"{found['scores']}{passes}{taught}" if found.get("scores") else ""
 
 
 def verifications(run: RunFacts) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from nas.search.objective import Metrics, feasible
 from nas.search.rungs import REDUCTION
 from nas.search.target import Target
 from nas.search.verdict import Verdict, best_known, verdict
+from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.hardware.predictor import LatencyEstimate
@@ -72,7 +73,7 @@ def result_document(config: SearchConfig, target: Target, found: Found) -> dict[
         "accuracy_slack": config.accuracy_slack,
         "sampler": config.sampler,
         "precision": config.precision,
-        "evaluator": _evaluator(config),
+        "evaluator": evaluator_entry(config),
         "winner": winner_entry(_finalist(found.winner, target, config), estimate),
         "front": [
             _finalist(trained[c.digest], target, config) if c.digest in trained else _candidate(c, target, config)
@@ -139,13 +140,16 @@ def _scored(candidate: Candidate, config: SearchConfig) -> dict[str, Any]:
     return {name: candidate.metrics.accuracy}
 
 
-def _evaluator(config: SearchConfig) -> dict[str, Any]:
-    """Say what scored the candidates, and what a score is."""
+def evaluator_entry(config: SearchConfig) -> dict[str, Any]:
+    """Say what scored the candidates, what a score is, and how a supernet was taught where not as by default."""
     kind = kind_of(config.evaluator)
     said = {**schema.to_dict(config.evaluator), "scores": kind.words, "gives_accuracy": kind.gives_accuracy}
     if config.effort.candidate is not None:
         rungs = [config.effort.candidate.epochs * REDUCTION**i for i in range(config.effort.rungs + 1)]
         said["epochs_of_rungs"] = rungs
+    supernet = config.effort.supernet
+    if kind.needs_supernet and supernet.distill_divergence != Recipe(epochs=1).distill_divergence:
+        said["supernet_divergence"] = supernet.distill_divergence
     return said
 
 

@@ -98,6 +98,14 @@ def test_the_slack_of_the_rule_is_in_points():
     )
 
 
+def test_how_a_supernet_was_taught_is_told_where_not_as_by_default():
+    run = make_run()
+    run.result["evaluator"] = {"scores": "with shared weights"}
+    assert dict(words.course(facts(run)))["candidates scored"] == "with shared weights"
+    run.result["evaluator"]["supernet_divergence"] = "alpha"
+    assert "--supernet-divergence alpha" in dict(words.course(facts(run)))["candidates scored"]
+
+
 def test_commands_can_be_pasted():
     commands = [command for command, _ in words.commands(facts(make_run()))]
     assert "nas export 'runs/my run' --format onnx" in commands

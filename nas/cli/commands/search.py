@@ -206,7 +206,7 @@ _TIME = "2h, 30m, 90s: the whole search takes so long; evaluations and epochs th
 _PRECISION = "float or int8: candidates are scored as if rounded to eight bits (default: the target's precision)"
 _SEEDS = "trainings of the winner and of the best known design (default: 3 on small data, else 1)"
 _MARGIN = (
-    "what is added to a latency estimate, for its error, before it is held to the limit: 0.1 adds 10 %% (default: 0)"
+    "what is added to a latency estimate, for its error, before it is held to the limit: 0.1 adds a tenth (default: 0)"
 )
 _DIVERGENCE = (
     "how subnets learn from the largest: kl (soft targets) or alpha (AlphaNet's adaptive divergence) (default: kl)"
