@@ -94,8 +94,11 @@ def load_yaml(path: Path) -> Any:
         if path.stat().st_size > yaml_text.MAX_BYTES:
             raise UserError(f"{path}: {path.stat().st_size:,} bytes; at most {yaml_text.MAX_BYTES:,} are read")
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: cannot be read ({reason})") from None
     try:
         return yaml_text.parse(text)
     except ValueError as error:

@@ -119,6 +119,7 @@ def space_text(found: Mapping[str, Any]) -> str:
     on = f" on {found['target']}" if found["target"] else ""
     lines = [f"{found['name']}{on}: {found['description']}", f"  architectures  {found['size']:,}"]
     lines += [f"  open choices   {found['choices']}", f"  seeds          {', '.join(found['seeds']) or 'none'}"]
+    lines.append(f"  classes        {found['classes']}: what networks cost here; a search takes those of its data")
     lines += [f"  removed        {line}" for line in found["removed"]]
     points = [point["name"] for point in found["zoo"]]
     lines += [f"  zoo            {line}" for line in textwrap.wrap(", ".join(points) or "none", _WIDTH)]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from nas.data.images import ImageData, Labels, MemoryImages
 from nas.data.splits import assemble
-from nas.errors import UserError
+from nas.errors import UserError, first_line
 
 _TRAIN_KEYS = (("x_train", "y_train"), ("images", "labels"))
 _SEARCH_KEYS = ("x_val", "y_val")
@@ -61,11 +61,16 @@ def _read(path: Path) -> Arrays:
     except UserError:
         raise
     except Exception as error:  # broken archives make zipfile, zlib and NumPy fail each in its own ways
-        raise UserError(f"{path}: cannot be read as an .npz archive of plain arrays ({error})") from None
+        raise UserError(f"{path}: cannot be read as an .npz archive of plain arrays ({_reason(error)})") from None
     for key, array in arrays.items():
         if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what is no array
             raise UserError(f"{path}: {key} is no array")
     return arrays
+
+
+def _reason(error: Exception) -> str:
+    """Return what broke; NumPy takes what it does not know for pickled objects, and says how to read them."""
+    return "it is none, or holds Python objects" if "pickle" in str(error) else first_line(error)
 
 
 def _require_room(path: Path, members: list[zipfile.ZipInfo]) -> None:

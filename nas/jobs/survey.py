@@ -64,6 +64,7 @@ def survey_space(
         "resolutions": list(space.resolutions),
         "size": space.size(),
         "choices": len(space.parameters),
+        "classes": space.num_classes,
         "samples": SAMPLES,
         "seeds": [seed_name for seed_name, _ in space.seeds()],
         "removed": [] if restriction is None else list(restriction.removed),

@@ -67,7 +67,14 @@ def _usage(files: Sequence[Mapping[str, Any]]) -> str:
         f"### {entry['format']}: `{entry['path']}`\n\n```{entry['usage']['language']}\n{entry['usage']['text']}\n```"
         for entry in files
     ]
-    return "\n\n".join(["## How to run it", intro, *parts])
+    builds = [_BUILDS] if any(entry["format"] == "timm" for entry in files) else []
+    return "\n\n".join(["## How to run it", intro, *parts, *builds])
+
+
+_BUILDS = (
+    "Where `import timm` ends with `operator torchvision::nms does not exist`, torch and torchvision are of different "
+    "builds: install both from the same index."
+)
 
 
 def _architecture(card: Mapping[str, Any]) -> str:

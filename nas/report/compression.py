@@ -40,7 +40,7 @@ def compression_note(outcome: Outcome) -> str:
         f"Test accuracy ({outcome.test_images} images): {100 * before:.1f} % before, {100 * after:.1f} % after.",
         f"In all: weights {first.weights_bytes / last.weights_bytes:.1f}x smaller, "
         f"file {first.file_bytes / last.file_bytes:.1f}x smaller, "
-        f"measured {first.measured_ms / last.measured_ms:.2f}x as quick, "
+        f"measured {quickness(outcome)}, "
         f"search accuracy {100 * (last.search_accuracy - first.search_accuracy):+.1f} points.",
         "Measured: batch 1, one thread, all files in turn on this machine. Predicted: by the target's profile, at its "
         "precision only.",
@@ -48,6 +48,14 @@ def compression_note(outcome: Outcome) -> str:
     if any(row.computed for row in outcome.rows):
         lines.append("~ computed: what such weights would take; the files here hold them as float32.")
     return "\n".join(lines)
+
+
+def quickness(outcome: Outcome) -> str:
+    """Say by how much the last network is quicker than the first, or slower."""
+    first_ms, last_ms = outcome.rows[0].measured_ms, outcome.rows[-1].measured_ms
+    return (
+        f"{first_ms / last_ms:.2f}x as quick" if last_ms <= first_ms else f"slower: {last_ms / first_ms:.2f}x the time"
+    )
 
 
 def compression_markdown(outcome: Outcome) -> str:

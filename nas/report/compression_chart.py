@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nas.report.axes import Axes
+from nas.report.compression import quickness
 from nas.report.labels import Box, place
 from nas.report.numbers import NOTHING, memory, milliseconds
 from nas.report.picture import TOP, picture
@@ -33,7 +34,7 @@ def draw_chain(outcome: Outcome, name: str) -> str:
     heading = f"{name}: " + ", ".join(row.step for row in outcome.rows[1:])
     note = (
         f"{first.weights_bytes / last.weights_bytes:.1f}x smaller, "
-        f"{first.measured_ms / last.measured_ms:.2f}x as quick (ONNX Runtime here, one thread), "
+        f"{quickness(outcome)} (ONNX Runtime here, one thread), "
         f"{100 * (last.search_accuracy - first.search_accuracy):+.1f} points on {images} images"
     )
     inner = (_WIDTH - _LEFT - _GAP - _RIGHT) / 2

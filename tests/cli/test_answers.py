@@ -100,6 +100,7 @@ def test_a_space_is_shown_as_a_target_can_run_it(
     assert main(["spaces", "show", "tiny-hybrid", "--target", "coral-edgetpu"]) == 0
     out = capsys.readouterr().out
     assert "latency on coral-edgetpu, ms" in out
+    assert "classes        1000" in out
     assert "picture  tiny-hybrid-coral-edgetpu.svg" in out
     assert [path.name for path in tmp_path.iterdir()] == ["tiny-hybrid-coral-edgetpu.svg"]
 

@@ -59,7 +59,7 @@ MISTAKES = {
     ),
     "target of the zoo": (["zoo", "--target", "jetson-orim"], "did you mean 'jetson-orin'?"),
     "space of the zoo": (["zoo", "--space", "tiny"], "did you mean 'tiny-hybrid'?"),
-    "architecture": ([*PREDICT, "--architecture", "none.json"], "cannot be read"),
+    "architecture": ([*PREDICT, "--architecture", "none.json"], "none.json: not found"),
     "question to a supernet": (["supernet", "evil", "runs/none"], "allowed: eval RUN"),
     "supernet of nothing": (["supernet", "eval", "runs/none"], "not a run"),
     "export of nothing": (["export", "runs/none"], "expected a run, timm:NAME"),

@@ -73,8 +73,9 @@ def test_errors_name_the_file(tmp_path: Path, message: str, arrays: dict[str, An
 def test_a_broken_archive_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "set.npz"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"set\.npz: cannot be read"):
+    with pytest.raises(UserError, match=r"set\.npz: cannot be read") as caught:
         load_data(str(path), resolution=16)
+    assert "allow_pickle" not in str(caught.value)
 
 
 def test_a_bare_array_and_a_missing_file(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def expected_class(run_dir: Path) -> int:
 
 
 def test_every_exported_file_and_the_folder_itself_have_their_lines(run_dir: Path) -> None:
+    assert "torchvision are of different builds" in (run_dir / "winner" / PAGE).read_text()
     assert codes(run_dir).keys() == {"timm", *FORMATS}
     assert {name for name, (language, _) in codes(run_dir).items() if language == "python"} == {"timm", "onnx", "torch"}
     assert all(len(text.splitlines()) <= 5 for _, text in codes(run_dir).values())

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -27,6 +28,14 @@ def test_the_note_says_what_was_gained_and_lost() -> None:
     assert "measured 2.00x as quick" in note
     assert "-0.5 points" in note
     assert "97.0 % before, 96.0 % after" in note
+
+
+def test_what_is_slower_is_not_told_as_quick() -> None:
+    chain = outcome("int8", computed=False)
+    first, last = chain.rows[0], chain.rows[-1]
+    slower = replace(chain, rows=(first, replace(last, measured_ms=1.25 * first.measured_ms)))
+    assert "measured slower: 1.25x the time" in compression_note(slower)
+    assert "as quick" not in draw_chain(slower, "a")
 
 
 def test_loading_a_quantised_program_names_its_operators() -> None:
