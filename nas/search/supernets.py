@@ -123,7 +123,7 @@ def trained_supernet(
         hooks = Callbacks(progress, time_share=time_share)
         result = train_supernet(supernet, data, recipe, callbacks=hooks, checkpoint=unfinished, group=group)
     if result.stopped and run is not None:
-        watch.say(f"supernet stopped after {len(result.history)} whole passes of {recipe.epochs}: its time is over")
+        watch.say(f"supernet stopped after {len(result.history)} of {recipe.epochs} passes: its time is over")
         weights = run / OWN
     _save(supernet, weights)
     unfinished.unlink(missing_ok=True)

@@ -100,8 +100,8 @@ def verdict(winner: Trained, rival: Trained | None, test_images: int, *, classes
     if not guesses(_mean(winner), test_images, classes):
         return compared
     warning = (
-        f"The winner is no better than guessing: {100 * _mean(winner):.1f} % of {test_images} test images, "
-        f"where chance alone tells {100 / classes:.1f} %."
+        f"The winner is no better than guessing: right about {100 * _mean(winner):.1f} % of {test_images} test "
+        f"images, where chance alone gives {100 / classes:.1f} %."
     )
     return replace(compared, text=f"{warning} {compared.text}", guesses=True)
 

@@ -15,6 +15,7 @@ import torch
 from nas import SearchSpace, Target, resume, search
 from nas.errors import UserError
 from nas.hardware.profile import load_profile
+from nas.jobs.library import Result
 from nas.space.document import space_names
 from nas.space.writing import space_text
 from tests.small_run import small_wishes
@@ -82,6 +83,11 @@ def test_a_space_written_is_the_space_read(name: str) -> None:
     import yaml
 
     assert SearchSpace.read(yaml.safe_load(space_text(space))) == space
+
+
+@pytest.mark.parametrize("verdict", ["Take plain.", {"text": "Take plain.", "take": "plain"}])
+def test_the_verdict_is_given_in_words(verdict: object, tmp_path: Path) -> None:
+    assert Result(tmp_path, {"verdict": verdict}, tmp_path / "report.html").verdict == "Take plain."
 
 
 def test_every_flag_is_an_argument() -> None:
