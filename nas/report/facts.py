@@ -25,6 +25,7 @@ class NetworkFacts:
         test_by_precision: on the test split in each precision that was scored; `test_accuracy` is one of them.
         accuracy_per_gmac: percentage points of accuracy per 10^9 multiply-adds.
         feasible: whether it is within the budget.
+        keeps_inherited: whether it has the weights that its training began with, because that made them worse.
     """
 
     name: str
@@ -42,6 +43,7 @@ class NetworkFacts:
     test_accuracies: tuple[float, ...] = ()
     search_accuracies: tuple[float, ...] = ()
     test_by_precision: Mapping[str, float] = field(default_factory=dict)
+    keeps_inherited: bool = False
 
     @property
     def trained(self) -> bool:
@@ -184,6 +186,7 @@ def _network(entry: Mapping[str, Any], role: Role) -> NetworkFacts:
         test_accuracies=tuple(entry.get("test_accuracies") or ()),
         search_accuracies=tuple(entry.get("search_accuracies") or ()),
         test_by_precision=dict(entry.get("test_accuracy_by_precision") or {}),
+        keeps_inherited=bool(entry.get("keeps_inherited_weights")),
     )
 
 

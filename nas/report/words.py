@@ -130,13 +130,22 @@ def networks_note(run: RunFacts, shown: int) -> str:
 
 def accuracies_note(run: RunFacts) -> str:
     """Say what a search accuracy in a table is of: two kinds of it must not be compared."""
-    after = "after its final training"
+    after, kept = "after its final training", _kept(run)
     if all(n.trained for n in run.networks):
-        return f"Search accuracy is of a split held out of training, of each network {after}."
+        return f"Search accuracy is of a split held out of training, of each network {after}.{kept}"
     return (
         f"Search accuracy is of a split held out of training: of winner, finalists and baselines, each {after}; "
-        f"of candidates (the front as the search saw it), each {run.scores}."
+        f"of candidates (the front as the search saw it), each {run.scores}.{kept}"
     )
+
+
+def _kept(run: RunFacts) -> str:
+    """Say which networks were better before their training, on the search split, and are as they were."""
+    names = [n.name for n in run.networks if n.keeps_inherited]
+    if not names:
+        return ""
+    have = "has" if len(names) == 1 else "have"
+    return f" {', '.join(names)} {have} inherited weights: training made them worse on that split."
 
 
 def history_note(run: RunFacts) -> str:

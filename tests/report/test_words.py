@@ -48,6 +48,13 @@ def test_the_tiles_compare_with_the_best_baseline_that_fits():
     assert "than mobilenetv2" in tiles["MACs"].note
 
 
+def test_networks_that_training_made_worse_are_named():
+    run = make_run()
+    assert "inherited weights" not in words.accuracies_note(facts(run))
+    run.result["winner"]["keeps_inherited_weights"] = True
+    assert "winner has inherited weights: training made them worse" in words.accuracies_note(facts(run))
+
+
 def test_a_search_without_a_test_shows_search_accuracy():
     run = make_run()
     run.result["winner"]["test_accuracy"] = None
