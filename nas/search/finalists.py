@@ -1,7 +1,7 @@
 """The finalists: a few of the front and the best known designs, trained further and scored on the test split.
 
 All start from the weights that they inherit, and are trained by one recipe. A short training may do harm: where the
-search split says so, the inherited weights are kept. The winner and its best rival may be
+search split says so beyond chance, the inherited weights are kept. The winner and its best rival may be
 trained several times, with other orders of the images: their accuracies then have a spread.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -164,15 +165,19 @@ class _Start:
 
     Attributes:
         weights: a copy.
-        accuracy: on the search split.
+        right: for each image of the search split, whether it was told right.
     """
 
     weights: Mapping[str, Tensor]
-    accuracy: float
+    right: Tensor
 
-    @classmethod
-    def of(cls, network: nn.Module, accuracy: float) -> _Start:
-        return cls(copy.deepcopy(network.state_dict()), accuracy)
+    def is_better_than(self, right: Tensor) -> bool:
+        """Tell whether a training did harm, beyond chance: by McNemar's test, at two standard errors.
+
+        Finalists were chosen by how they began, on the same images, so that a few of those that are lost were luck.
+        """
+        lost, won = int((self.right & ~right).sum()), int((right & ~self.right).sum())
+        return lost - won > 2 * sqrt(lost + won)
 
 
 class FinalTraining:
@@ -246,7 +251,7 @@ class FinalTraining:
         recipe = replace(self._recipe, seed=self._recipe.seed + number)
         network = self._start(architecture, recipe.seed)
         sized = at_resolution(network, architecture)
-        start = _Start.of(network, self._on_search_split(sized)) if self._supernet is not None else None
+        start = None if self._supernet is None else _Start(weights_of(network), self._on_search_split(sized))
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._events.training(f"{name}-again-{number}" if number else name) as drawn:
 
@@ -265,8 +270,8 @@ class FinalTraining:
             )
         self._done += 1
         training = self._scored(sized)
-        if start is not None and training.search_accuracy < start.accuracy:
-            before, after = f"{100 * start.accuracy:.1f} %", f"{100 * training.search_accuracy:.1f} %"
+        if start is not None and start.is_better_than(self._on_search_split(sized)):
+            before, after = (f"{100 * a:.1f} %" for a in (float(start.right.float().mean()), training.search_accuracy))
             self._watch.say(f"finals   {name} keeps its inherited weights: {before} before its training, {after} after")
             network.load_state_dict(start.weights)
             training = replace(self._scored(sized), kept_start=True)
@@ -280,9 +285,9 @@ class FinalTraining:
         accuracies = {name: fmean(told) for name, told in right.items()}
         return Training(evaluate(scored[first], self._splits["search"]), right[first], accuracies)
 
-    def _on_search_split(self, network: nn.Module) -> float:
-        """Return the accuracy that is compared."""
-        return evaluate(self._in_precision(network, self._precisions[0]), self._splits["search"])
+    def _on_search_split(self, network: nn.Module) -> Tensor:
+        """Return which images of the search split are told right, in the precision that is compared."""
+        return right_answers(self._in_precision(network, self._precisions[0]), self._splits["search"])
 
     def _in_precision(self, network: nn.Module, precision: Precision) -> nn.Module:
         return simulate_int8(network, self._calibration) if precision == "int8" else network
@@ -298,6 +303,11 @@ class FinalTraining:
         if self._largest is None:
             return None
         return self._teachers.setdefault(number, RememberedTeacher(self._largest))
+
+
+def weights_of(network: nn.Module) -> Mapping[str, Tensor]:
+    """Return a copy of a network's weights and statistics."""
+    return copy.deepcopy(network.state_dict())
 
 
 def state_file(digest: str, number: int = 0) -> str:

@@ -1,9 +1,9 @@
-"""What goes wrong with one finalist is its own end, not the search's."""
+"""What goes wrong with one finalist: it is left out, or keeps the weights that it began with."""
 
 import pytest
 import torch
 
-from nas.search.finalists import ends_one_network
+from nas.search.finalists import _Start, ends_one_network
 from nas.training.loop import DivergedError
 
 
@@ -20,3 +20,12 @@ from nas.training.loop import DivergedError
 )
 def test_only_divergence_and_lack_of_memory_are_a_networks_own(error: Exception, its_own: bool) -> None:
     assert ends_one_network(error) is its_own
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "harm"), [(0, 0, False), (4, 2, False), (5, 0, True), (20, 10, False), (20, 6, True), (0, 9, False)]
+)
+def test_a_training_does_harm_where_it_loses_more_images_than_by_chance(lost: int, won: int, harm: bool) -> None:
+    before = torch.tensor([True] * lost + [False] * won + [True] * 50)
+    after = torch.tensor([False] * lost + [True] * won + [True] * 50)
+    assert _Start({}, before).is_better_than(after) is harm
