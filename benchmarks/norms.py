@@ -1,8 +1,10 @@
 """Whether networks learn as well with layer norm as with batch norm: the same networks with either, trained alone.
 
-nas search --target host-cpu --space benchmarks/narrow.yaml --name narrow --finalists 1 --evaluations 12
-nas supernet eval runs/narrow --networks 24 --epochs 5      # chooses the networks, and trains them with batch norm
-python -m benchmarks.norms runs/narrow                      # trains their twins; goes on where it stopped
+    nas search --target host-cpu --space benchmarks/narrow.yaml --name narrow --finalists 1 --evaluations 12
+    nas supernet eval runs/narrow --networks 24 --epochs 5      # chooses the networks, and trains them with batch norm
+    python -m benchmarks.norms runs/narrow                      # trains their twins; goes on where it stopped
+
+Accuracies are on the search split.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.ranking import evaluated
+from benchmarks.ranking import evaluated, printed
 from nas import runs, schema, torch_compat
 from nas.data import load_data
-from nas.errors import NasError, UserError
+from nas.errors import UserError
 from nas.search.config import read_config
 from nas.search.ranking import AloneTrainings
 from nas.space.architecture import Architecture
@@ -84,13 +86,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    try:
-        print(compare(options.run))
-    except NasError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return printed(lambda: compare(options.run))
 
 
 if __name__ == "__main__":

@@ -276,13 +276,22 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="supernets of each variant (default: 1)")
     parser.add_argument("--calibration", action="store_true", help="how many images batch norms need")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     if options.seeds < 1:
         parser.error(f"--seeds must be at least 1, got {options.seeds}")
-    try:
+
+    def table() -> str:
         case = Case.read(options.run)
         seeds = range(case.recipe.seed, case.recipe.seed + options.seeds)
-        print(calibration_table(case) if options.calibration else compare(case, options.variants, seeds))
+        return calibration_table(case) if options.calibration else compare(case, options.variants, seeds)
+
+    return printed(table)
+
+
+def printed(table: Callable[[], str]) -> int:
+    """Print a table that is made on one thread, or in one line why it cannot be; return the exit code."""
+    torch.set_num_threads(1)
+    try:
+        print(table())
     except NasError as error:
         print(error, file=sys.stderr)
         return 2

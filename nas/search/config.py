@@ -53,6 +53,15 @@ class Effort:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
+    def trainings_of(self, networks: int) -> int:
+        """Return how often the last stage trains: each network once, the winner and its best rival for every seed."""
+        return networks + 2 * (self.final_seeds - 1)
+
+    @property
+    def most_trainings(self) -> int:
+        """How often it trains at most: there may be fewer finalists or known designs than wanted."""
+        return self.trainings_of(self.finalists + self.baselines)
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:

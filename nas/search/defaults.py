@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from nas.blocks.user import load_blocks
 from nas.data import ImageData, load_data
@@ -20,7 +20,7 @@ from nas.search.evaluators import DEFAULT as SUPERNET
 from nas.search.evaluators import Order, kind_of, listed_architectures, read_order
 from nas.search.latency_check import MeasureOrder, require_measurable
 from nas.search.objective import RULES, Constraints
-from nas.search.pace import NETWORKS
+from nas.search.pace import TIMED_NETWORKS
 from nas.search.samplers import DEFAULT, SAMPLERS
 from nas.search.study import Study
 from nas.search.target import Target, derive_latency_ms, feasible_share, load_target, sample_metrics, search_field
@@ -71,7 +71,7 @@ class Wishes:
     evaluations: int | None = None
     finalists: int | None = None
     supernet_epochs: int | None = None
-    supernet_divergence: str | None = None
+    supernet_divergence: Divergence | None = None
     finalist_epochs: int | None = None
     candidate_epochs: int | None = None
     final_seeds: int | None = None
@@ -131,13 +131,14 @@ def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
         constraints = replace(constraints, latency_ms=derive_latency_ms(sampled))
     if constraints.params is None:  # what does not fit on the chip is not in the restricted space
         constraints = replace(constraints, params=where.restriction.max_params)
-    # Asked once and thrown away: an impossible budget should fail here, not after the supernet is trained.
+    # Asked before any work: an impossible budget should fail here, not after the supernet is trained.
     # What is feasible does not depend on the sampler, and the random one is the quickest to say that nothing is.
     only = listed_architectures(order, where)
     study = Study(
         left, constraints, target.metrics, sampler_name="random", seed=wishes.seed, seeds=where.seeds, only=only
     )
-    first = next(feasible_networks(study))
+    networks = feasible_networks(study)
+    first = next(networks)
     config = SearchConfig(
         target=absolute_yaml(wishes.target),
         space=absolute_yaml(name),
@@ -162,8 +163,8 @@ def plan(wishes: Wishes, *, runs_dir: Path = Path("runs")) -> SearchConfig:
     )
     if wishes.time_budget_s is None:
         return config
-    further = islice(feasible_networks(study), len(where.seeds) + NETWORKS)  # known designs come first
-    return timed(config, wishes, where, [first, *further][-NETWORKS:], data, runs_dir, started)
+    further = islice(networks, len(where.seeds) + TIMED_NETWORKS)  # known designs come first
+    return timed(config, wishes, where, [first, *further][-TIMED_NETWORKS:], data, runs_dir, started)
 
 
 def feasible_networks(study: Study) -> Iterator[Architecture]:
@@ -231,7 +232,7 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
     if wishes.smoke:
         chosen = _smoke(chosen)
     if wishes.supernet_divergence is not None:
-        chosen = replace(chosen, supernet=_diverging(chosen.supernet, wishes.supernet_divergence))
+        chosen = replace(chosen, supernet=replace(chosen.supernet, distill_divergence=wishes.supernet_divergence))
     changes: dict[str, Any] = {name: getattr(wishes, name) for name in ("evaluations", "finalists", "final_seeds")}
     if wishes.supernet_epochs is not None:
         changes["supernet"] = _epochs(chosen.supernet, wishes.supernet_epochs, "--supernet-epochs")
@@ -243,10 +244,6 @@ def effort(wishes: Wishes, data: ImageData) -> Effort:
         return replace(chosen, **{name: value for name, value in changes.items() if value is not None})
     except ValueError as error:
         raise UserError(str(error)) from None
-
-
-def _diverging(recipe: Recipe, divergence: str) -> Recipe:
-    return replace(recipe, distill_divergence=cast(Divergence, divergence))
 
 
 def _smoke(effort: Effort) -> Effort:

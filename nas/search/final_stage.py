@@ -87,7 +87,7 @@ def train_finalists(
         watch=watch,
         events=Events(run.path),
         device=resolve(config.workers.device),
-        total=len(chosen) + 2 * (effort.final_seeds - 1),
+        total=effort.trainings_of(len(chosen)),
         precisions=precisions(config),
     )
     clock = _Clock(left)
@@ -166,15 +166,17 @@ class _Clock:
     def __init__(self, left: TimeLeft | None) -> None:
         self._left = left
         self._asked = time.monotonic()
-        self._running = 0  # trainings since then; 0 before the first one
+        self._running = 0  # trainings that began then
         self._took_s: list[float] = []  # each
 
     def enough(self, count: int = 1) -> bool:
         """Tell whether so many more may start; the first one always may."""
         now = time.monotonic()
-        self._took_s += [(now - self._asked) / self._running] * self._running if self._running else []
-        self._asked, self._running = now, count
-        return self._left is None or self._left.finalists_s() >= count * self._expected_s()
+        if self._running:
+            self._took_s += [(now - self._asked) / self._running] * self._running
+        enough = self._left is None or self._left.finalists_s() >= count * self._expected_s()
+        self._asked, self._running = now, count if enough else 0
+        return enough
 
     def _expected_s(self) -> float:
         """Return the mean; without those that a resumed run had finished already, which take hardly any time."""
@@ -198,7 +200,7 @@ def _fitted(
         epochs = int(run.read_json(runs.TIME)["finalist_epochs"])
     else:
         middle = sorted(chosen, key=lambda c: c.metrics.macs)[len(chosen) // 2]
-        trainings = len(chosen) + 2 * (effort.final_seeds - 1)
+        trainings = effort.trainings_of(len(chosen))
         epoch_s = finalist_epoch_s(supernet, middle.architecture, data, effort, _TIMING_S, trainings=trainings)
         each_s = _SAFETY * left.finalists_s() / trainings
         epochs = max(1, min(left.plan.most_finalist_epochs, int(each_s / epoch_s + _NEARLY)))

@@ -28,7 +28,7 @@ from nas.training.fake_quant import simulate_int8
 from nas.training.loop import Callbacks, DivergedError, Progress
 from nas.training.precision import Precision
 from nas.training.recipe import Recipe
-from nas.training.train import evaluate, right_answers, train
+from nas.training.train import right_answers, train
 
 if TYPE_CHECKING:
     import torch
@@ -46,16 +46,21 @@ class Training:
     """What one training came to.
 
     Attributes:
-        search_accuracy: on the search split.
-        right: for each test image, in order, whether it was told right.
+        search_right: for each image of the search split, in order, whether it was told right.
+        right: the same of the test split.
         test_by_precision: accuracy on the test split in each precision that was scored.
         kept_start: whether the weights that it began with were better on the search split, and kept.
     """
 
-    search_accuracy: float
+    search_right: tuple[bool, ...]
     right: tuple[bool, ...]
     test_by_precision: Mapping[Precision, float]
     kept_start: bool = False
+
+    @property
+    def search_accuracy(self) -> float:
+        """On the search split."""
+        return fmean(self.search_right)
 
     @property
     def test_accuracy(self) -> float:
@@ -165,18 +170,20 @@ class _Start:
 
     Attributes:
         weights: a copy.
-        right: for each image of the search split, whether it was told right.
+        right: for each image of the search split, in order, whether it was told right.
     """
 
     weights: Mapping[str, Tensor]
-    right: Tensor
+    right: tuple[bool, ...]
 
-    def is_better_than(self, right: Tensor) -> bool:
+    def is_better_than(self, right: Sequence[bool]) -> bool:
         """Tell whether a training did harm, beyond chance: by McNemar's test, at two standard errors.
 
         Finalists were chosen by how they began, on the same images, so that a few of those that are lost were luck.
         """
-        lost, won = int((self.right & ~right).sum()), int((right & ~self.right).sum())
+        pairs = list(zip(self.right, right, strict=True))
+        lost = sum(before and not after for before, after in pairs)
+        won = sum(after and not before for before, after in pairs)
         return lost - won > 2 * sqrt(lost + won)
 
 
@@ -251,7 +258,7 @@ class FinalTraining:
         recipe = replace(self._recipe, seed=self._recipe.seed + number)
         network = self._start(architecture, recipe.seed)
         sized = at_resolution(network, architecture)
-        start = None if self._supernet is None else _Start(weights_of(network), self._on_search_split(sized))
+        start = self._begun(network, sized)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._events.training(f"{name}-again-{number}" if number else name) as drawn:
 
@@ -270,8 +277,8 @@ class FinalTraining:
             )
         self._done += 1
         training = self._scored(sized)
-        if start is not None and start.is_better_than(self._on_search_split(sized)):
-            before, after = (f"{100 * a:.1f} %" for a in (float(start.right.float().mean()), training.search_accuracy))
+        if start is not None and start.is_better_than(training.search_right):
+            before, after = (f"{100 * fmean(right):.1f} %" for right in (start.right, training.search_right))
             self._watch.say(f"finals   {name} keeps its inherited weights: {before} before its training, {after} after")
             network.load_state_dict(start.weights)
             training = replace(self._scored(sized), kept_start=True)
@@ -280,14 +287,20 @@ class FinalTraining:
     def _scored(self, network: nn.Module) -> Training:
         """Score a trained network in every precision."""
         scored = {name: self._in_precision(network, name) for name in self._precisions}
-        right = {name: tuple(right_answers(n, self._splits["test"]).tolist()) for name, n in scored.items()}
+        right = {name: self._right(n, "test") for name, n in scored.items()}
         first = self._precisions[0]
         accuracies = {name: fmean(told) for name, told in right.items()}
-        return Training(evaluate(scored[first], self._splits["search"]), right[first], accuracies)
+        return Training(self._right(scored[first], "search"), right[first], accuracies)
 
-    def _on_search_split(self, network: nn.Module) -> Tensor:
-        """Return which images of the search split are told right, in the precision that is compared."""
-        return right_answers(self._in_precision(network, self._precisions[0]), self._splits["search"])
+    def _begun(self, network: nn.Module, sized: nn.Module) -> _Start | None:
+        """Keep the weights that a network inherits, and how good they are; None where they are random."""
+        if self._supernet is None:
+            return None
+        right = self._right(self._in_precision(sized, self._precisions[0]), "search")
+        return _Start(copy.deepcopy(network.state_dict()), right)
+
+    def _right(self, network: nn.Module, split: str) -> tuple[bool, ...]:
+        return tuple(right_answers(network, self._splits[split]).tolist())
 
     def _in_precision(self, network: nn.Module, precision: Precision) -> nn.Module:
         return simulate_int8(network, self._calibration) if precision == "int8" else network
@@ -303,11 +316,6 @@ class FinalTraining:
         if self._largest is None:
             return None
         return self._teachers.setdefault(number, RememberedTeacher(self._largest))
-
-
-def weights_of(network: nn.Module) -> Mapping[str, Tensor]:
-    """Return a copy of a network's weights and statistics."""
-    return copy.deepcopy(network.state_dict())
 
 
 def state_file(digest: str, number: int = 0) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LEAST_STEPS = 3  # that count, after one that makes what later ones find made
 _PROPOSAL_S = 0.04  # of a processor that workers would use too; measured in tiny-hybrid (benchmarks.driver)
-NETWORKS = 4  # that are scored; the first one makes what later ones find made
+TIMED_NETWORKS = 4  # scored; the first one makes what later ones find made
 
 
 def measure_pace(
@@ -62,8 +62,8 @@ def measure_pace(
         epoch_s = steps * _step_s(lambda hooks: train_supernet(supernet, data, recipe, callbacks=hooks), limit_s / 2)
     supernet.eval()
     evaluation_s = (_evaluation_s(supernet, feasible, data, precision) + _PROPOSAL_S) / at_once(workers)
-    trainings = most_trainings(effort)
-    finalist_s = finalist_epoch_s(supernet, feasible[-1], data, effort, limit_s / 4, trainings=trainings)
+    most = effort.most_trainings
+    finalist_s = finalist_epoch_s(supernet, feasible[-1], data, effort, limit_s / 4, trainings=most)
     return Pace(epoch_s, evaluation_s, finalist_s)
 
 
@@ -101,11 +101,6 @@ def finalist_epoch_s(
     step_s = _step_s(lambda hooks: train(network, data, recipe, teacher=taught, callbacks=hooks), limit_s)
     remembered = 1 - min(1.0, effort.final_seeds / trainings)
     return steps * max(step_s / 10, step_s - remembered * statistics.fmean(asking[1:] or asking))
-
-
-def most_trainings(effort: Effort) -> int:
-    """Return how many trainings the last stage has at most."""
-    return effort.finalists + effort.baselines + 2 * (effort.final_seeds - 1)
 
 
 def at_once(workers: Workers) -> int:

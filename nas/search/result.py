@@ -16,7 +16,6 @@ from nas.search.objective import Metrics, feasible
 from nas.search.rungs import REDUCTION
 from nas.search.target import Target
 from nas.search.verdict import Verdict, best_known, verdict
-from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.hardware.predictor import LatencyEstimate
@@ -147,9 +146,9 @@ def evaluator_entry(config: SearchConfig) -> dict[str, Any]:
     if config.effort.candidate is not None:
         rungs = [config.effort.candidate.epochs * REDUCTION**i for i in range(config.effort.rungs + 1)]
         said["epochs_of_rungs"] = rungs
-    supernet = config.effort.supernet
-    if kind.needs_supernet and supernet.distill_divergence != Recipe(epochs=1).distill_divergence:
-        said["supernet_divergence"] = supernet.distill_divergence
+    divergence = schema.to_dict(config.effort.supernet).get("distill_divergence")  # left out at its default
+    if kind.needs_supernet and divergence is not None:
+        said["supernet_divergence"] = divergence
     return said
 
 

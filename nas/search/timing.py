@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nas.errors import UserError
 from nas.search.cluster import INLINE
 from nas.search.evaluators import kind_of
-from nas.search.pace import measure_pace, most_trainings
+from nas.search.pace import measure_pace
 from nas.search.supernets import stored_supernet
 from nas.search.time_budget import (
     EPOCHS,
@@ -78,21 +78,21 @@ def timed(
             trained=whole,
             limit_s=min(20.0, _MEASURING * total_s),
         )
-    parts = partial(
+    split_by = partial(
         split,
         total_s,
         planning_s=time.monotonic() - started,
         formats=len(config.formats),
         starting_s=0.0 if config.workers.address == INLINE else _RAY_STARTS_S,
     )
-    supernet = effort.supernet if whole else _fitting(effort.supernet, parts(pace=pace), wishes.supernet_epochs)
+    supernet = effort.supernet if whole else _fitting(effort.supernet, split_by(pace=pace), wishes.supernet_epochs)
     if known is not None and known.epochs >= supernet.epochs:
         supernet, pace = known, replace(pace, supernet_epoch_s=0.0)
-    plan = parts(pace=pace)
-    each_s = plan.finalists_s / most_trainings(effort)
+    plan = split_by(pace=pace)
+    each_s = plan.finalists_s / effort.most_trainings
     most_epochs = wishes.finalist_epochs or MOST_FINALIST_EPOCHS
     epochs = max(1, min(most_epochs, int(each_s / pace.finalist_epoch_s)))
-    plan = with_whole_passes(plan, most_trainings(effort), epochs)
+    plan = with_whole_passes(plan, effort.most_trainings, epochs)
     most = wishes.evaluations or MOST_EVALUATIONS
     plan = replace(plan, evaluations=min(plan.evaluations, most), most_finalist_epochs=most_epochs)
     finalist = replace(effort.finalist, epochs=epochs)

@@ -2,8 +2,7 @@
 
 The rival is the known design that the same selection rule would take. The noise of a difference in test accuracy has
 two parts: the test images are a sample (of two networks scored on the same images only those count on which they
-differ), and each training is one of many (seeds). A winner that is no better
-than chance is called so first.
+differ), and each training is one of many (seeds). A winner that is no better than chance is called so first.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def test_outputs_are_those_of_timms_module_with_the_same_norm(block: Block, timm
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
 def test_both_norms_have_the_same_names_of_weights(family: type[Block]) -> None:
-    batch, layer = (family(16, norm=norm).build(16) for norm in ("batch", "layer"))  # type: ignore[call-arg]
+    batch, layer = (family(16, norm=norm).build(16) for norm in ("batch", "layer"))
     assert [n for n, _ in batch.named_parameters()] == [n for n, _ in layer.named_parameters()]
     assert not list(layer.buffers())
 
@@ -95,7 +95,7 @@ def test_a_space_with_layer_norm_everywhere_has_no_batch_norm(space: SearchSpace
 def test_its_subnets_are_scored_without_calibration(space: SearchSpace) -> None:
     supernet = Supernet(space, seed=0).eval()
     architecture = space.sample(random.Random(1))
-    nothing = iter([])  # type: ignore[var-annotated]
+    nothing = iter([])
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(inherit(supernet, architecture, nothing)(images), supernet.extract(architecture)(images))
@@ -116,7 +116,7 @@ DIGESTS = {"tiny-hybrid": "580859c9a69dfcc0", "mobile-conv": "85e0cd205ab4a390",
 def test_documents_digests_and_draws_without_it_are_what_they_were(name: str) -> None:
     architecture = load_space(name).sample(random.Random(11))
     assert architecture.digest == DIGESTS[name]
-    assert all("norm" not in to_dict(family(16)) for family in FAMILIES)  # type: ignore[call-arg]
+    assert all("norm" not in to_dict(family(16)) for family in FAMILIES)
 
 
 def test_the_default_may_be_said_and_the_other_is_another_network() -> None:

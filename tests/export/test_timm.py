@@ -114,7 +114,7 @@ def of_an_own_file() -> Architecture:
 def of_layer_norm() -> Architecture:
     """Return a network of convolutions with layer norm everywhere."""
     kinds = ("mbconv", "depthwise_separable", "fused_mbconv", "residual_conv", "conv", "uib", "group_bottleneck")
-    blocks = tuple(block_types()[kind](16, norm="layer") for kind in kinds)  # type: ignore[call-arg]
+    blocks = tuple(block_types()[kind](16, norm="layer") for kind in kinds)
     return Architecture(16, 3, Stem(16, norm="layer"), (blocks,), Head("conv_pool", 24, norm="layer"))
 
 

@@ -26,6 +26,6 @@ def test_only_divergence_and_lack_of_memory_are_a_networks_own(error: Exception,
     ("lost", "won", "harm"), [(0, 0, False), (4, 2, False), (5, 0, True), (20, 10, False), (20, 6, True), (0, 9, False)]
 )
 def test_a_training_does_harm_where_it_loses_more_images_than_by_chance(lost: int, won: int, harm: bool) -> None:
-    before = torch.tensor([True] * lost + [False] * won + [True] * 50)
-    after = torch.tensor([False] * lost + [True] * won + [True] * 50)
+    before = (*[True] * lost, *[False] * won, *[True] * 50)
+    after = (*[False] * lost, *[True] * won, *[True] * 50)
     assert _Start({}, before).is_better_than(after) is harm

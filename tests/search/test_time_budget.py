@@ -14,7 +14,7 @@ from nas.search.config import Workers, read_config
 from nas.search.defaults import Wishes, plan
 from nas.search.explore import _workers
 from nas.search.objective import feasible
-from nas.search.pace import NETWORKS
+from nas.search.pace import TIMED_NETWORKS
 from nas.search.standing import StandingWatch
 from nas.search.target import load_target
 from nas.search.time_budget import Pace, TimeLeft, epochs_within, split, time_left, with_whole_passes
@@ -139,7 +139,7 @@ def test_what_is_timed_keeps_the_limits(toy_wishes: Wishes, tmp_path: Path, monk
     monkeypatch.setattr(timing, "measure_pace", lambda _, networks, *__, **___: seen.extend(networks) or PACE)
     config = plan(replace(toy_wishes, time_budget_s=3600.0), runs_dir=tmp_path)
     metrics = load_target(config.target).metrics
-    assert len({network.digest for network in seen}) == NETWORKS
+    assert len({network.digest for network in seen}) == TIMED_NETWORKS
     assert all(feasible(metrics(network), config.constraints) for network in seen)
 
 

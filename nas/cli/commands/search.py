@@ -122,16 +122,8 @@ def _wishes(arguments: argparse.Namespace) -> Any:
     limits = {name: getattr(arguments, name) for name in ("latency_ms", "macs", "params", "peak_memory_bytes")}
     same = (
         *("target", "data", "data_root", "space", "blocks", "warm_start", "sampler", "select", "seed", "smoke"),
-        *(
-            "evaluations",
-            "finalists",
-            "supernet_epochs",
-            "supernet_divergence",
-            "finalist_epochs",
-            "candidate_epochs",
-            "evaluator",
-        ),
-        *("final_seeds", "time_budget_s", "precision", "study_storage"),
+        *("evaluations", "finalists", "supernet_epochs", "finalist_epochs", "candidate_epochs", "evaluator"),
+        *("supernet_divergence", "final_seeds", "time_budget_s", "precision", "study_storage"),
     )
     return Wishes(
         **{name: getattr(arguments, name) for name in same},
