@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from nas import schema
 
-Divergence = Literal["kl", "alpha"]
-DIVERGENCES = ("kl", "alpha")
-
 if TYPE_CHECKING:
     from nas.data import ImageData
+
+Divergence = Literal["kl", "alpha"]
+DIVERGENCES = ("kl", "alpha")
 
 _SMALL_SET = 5000  # training images; below, more epochs are affordable and mixup underfits
 
